@@ -38,6 +38,9 @@ TARGET = """\
 CLASSES = """\
 # Data classes that comments may end in ('Where receipts go. [personal]'); `class:` checks then hold columns to them:
 #   classes: [public, administrative, personal]"""
+TYPES = """\
+# `harness types` writes TypeScript, Zod and Pydantic that agree with the database, with or without checks:
+#   types: [{language: zod, path: types/zod}, {language: pydantic, path: types/models}]"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def render(name: str, modules: Sequence[str], origin: SchemaSource, target: str)
         lines += yaml.entry("layout", origin.layout, 2)
     if origin.search_path:
         lines += ["", *yaml.entry("search_path", list(origin.search_path))]
-    lines += ["", *TARGET.split("\n"), *yaml.entry("target", target), "", *CLASSES.split("\n")]
+    lines += ["", *TARGET.split("\n"), *yaml.entry("target", target), "", *CLASSES.split("\n"), "", *TYPES.split("\n")]
     return "\n".join(lines) + "\n"
 
 

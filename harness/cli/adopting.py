@@ -158,7 +158,7 @@ def _refuse_there(root: Path, paths: Sequence[Path]) -> None:
             raise ProjectError(
                 "is there already, and adopt overwrites nothing",
                 place=Place(path),
-                hint="bring what is there up to date with --update, or adopt into another directory",
+                hint="bring what is there up to date with --update, move it away, or adopt into another directory",
             )
 
 

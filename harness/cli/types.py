@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import files
-from harness.cli.common import CLEAN, FINDINGS, load_project, target_option
+from harness.cli.common import CLEAN, COULD_NOT_RUN, FINDINGS, load_project, target_option
 from harness.errors import ProjectError
 from harness.project.model import ALL_DRIVERS, DRIVERS
 from harness.reports.words import counted
@@ -70,16 +70,21 @@ def types(
     with _sources(project, target) as sources:
         written = [_written(project.root, each, sources) for each in outputs]
         code = _compare(project.root, written) if checks else _write(project.root, written)
-        proved = _prove(sources, written, rows, seed) if prove else []
+        for line in _left_behind(project) if outputs is project.types else ():
+            click.echo(line)
+        proved = _prove(sources, written, rows, seed) if prove else _ProvedTypes()
     if report:
         directory = Path(report_dir) if report_dir else project.root / ".harness" / "reports"
         files.write(directory / REPORT, json.dumps(_json(written, proved), indent=2) + "\n")
-    return FINDINGS if code or not all(each.agrees for _, each in proved) else CLEAN
+    if proved.cannot_run:
+        return COULD_NOT_RUN
+    return FINDINGS if code or not all(each.agrees for _, each in proved.verdicts) else CLEAN
 
 
 def _outputs(project: Project, given: dict[str, str | None]) -> Sequence[TypesOutput]:
     """Returns the outputs that the options name, or else those of the project."""
     from harness.project.types_keys import TypesKeys
+    from harness.types.output import refuse_same
 
     language = given.pop("language")
     others = {name: value for name, value in given.items() if value is not None}
@@ -91,6 +96,7 @@ def _outputs(project: Project, given: dict[str, str | None]) -> Sequence[TypesOu
                 "project.yml does not say which types to write",
                 hint="add to it: types: [{language: zod, path: types/zod}], or give --language zod",
             )
+        refuse_same(project.root, project.types)
         return project.types
     keys: dict[str, Any] = {"path": f"types/{language}", **others}
     try:
@@ -110,8 +116,16 @@ class _WrittenTypes:
 
     @property
     def name(self) -> str:
-        """The language and its driver: ``zod for postgrest``."""
-        return f"{self.output.language} for {self.output.driver}"
+        """The language with its driver and its directory: ``zod for postgrest in types/zod``."""
+        return f"{self.output.language} for {self.output.driver} in {self.output.path}"
+
+
+@dataclass(frozen=True)
+class _ProvedTypes:
+    """The verdicts on the tables of each output, and why some outputs could not be run."""
+
+    verdicts: Sequence[tuple[_WrittenTypes, TableVerdict]] = ()
+    cannot_run: Sequence[tuple[_WrittenTypes, str]] = ()
 
 
 def _written(root: Path, output: TypesOutput, sources: _Sources) -> _WrittenTypes:
@@ -143,11 +157,11 @@ def _compare(root: Path, written: Sequence[_WrittenTypes]) -> int:
 
 
 def _write(root: Path, written: Sequence[_WrittenTypes]) -> int:
-    from harness.types.output import write
+    from harness.types.output import shown, write
 
     changed = [path for each in written for path in write(each.rendered)]
     for path in changed:
-        click.echo(f"  {path.relative_to(root)}{'' if path.exists() else ' (removed)'}")
+        click.echo(f"  {shown(root, path)}{'' if path.exists() else ' (removed)'}")
     click.echo(f"{counted(_files(written), 'file')}, {len(changed) or 'none'} changed")
     for line in _listed(written):
         click.echo(line)
@@ -158,38 +172,49 @@ def _files(written: Sequence[_WrittenTypes]) -> int:
     return sum(len(each.rendered.texts) for each in written)
 
 
+def _left_behind(project: Project) -> Iterator[str]:
+    """Yields a line on each directory that an earlier run wrote, and that project.yml names no longer."""
+    from harness.types.leftover import left_behind
+
+    found = left_behind(project.root, [project.root / each.path for each in project.types])
+    for path in found:
+        name = path.relative_to(project.root)
+        yield f"hint: {name} has types of an earlier run, and no entry of 'types' names it: remove it"
+
+
 def _listed(written: Sequence[_WrittenTypes]) -> Iterator[str]:
-    """Yields all that the types do not say, one line for each table and reason."""
-    found: dict[tuple[str, str], dict[str, None]] = {}
-    for each in dict.fromkeys(line for one in written for line in one.unstated):
-        found.setdefault((each.table, each.reason), {})[each.subject] = None
+    """Yields all that the types do not say."""
+    from harness.types import listing
+
+    found = list(listing.lines({each.output.path: each.unstated for each in written}))
     if found:
-        yield "\nnot said by the types:"
-    for (table, reason), subjects in found.items():
-        yield f"  {table}  {', '.join(subjects)}: {reason}"
+        yield from ("\nnot said by the types:", *found)
 
 
-def _prove(
-    sources: _Sources, written: Sequence[_WrittenTypes], rows: int, seed: int
-) -> list[tuple[_WrittenTypes, TableVerdict]]:
+def _prove(sources: _Sources, written: Sequence[_WrittenTypes], rows: int, seed: int) -> _ProvedTypes:
     """Proves all that a program can run, and says the verdict on each table."""
+    from harness.types.agreement.judges import CannotRun
     from harness.types.agreement.proof import Proof
 
-    found = []
+    found, cannot_run = [], []
     with Proof(sources.project, sources.space, sources.checks, rows, seed) as proof:
         for each in written:
             if each.output.language == "typescript":
                 click.echo(f"\n{each.name}: nothing to run; the compiler tries it")
                 continue
             click.echo(f"\n{each.name}:")
-            for verdict in proof.verdicts(each.output, each.types, each.rendered):
-                found.append((each, verdict))
-                for line in verdict.lines():
-                    click.echo(line)
-    return found
+            try:
+                for verdict in proof.verdicts(each.output, each.types, each.rendered):
+                    found.append((each, verdict))
+                    for line in verdict.lines():
+                        click.echo(line)
+            except CannotRun as reason:
+                cannot_run.append((each, reason.message))
+                click.echo(f"  not proved: {reason.message}\n  hint: {reason.hint}")
+    return _ProvedTypes(found, cannot_run)
 
 
-def _json(written: Sequence[_WrittenTypes], proved: Sequence[tuple[_WrittenTypes, TableVerdict]]) -> dict[str, Any]:
+def _json(written: Sequence[_WrittenTypes], proved: _ProvedTypes) -> dict[str, Any]:
     """The report: what each language leaves unsaid, and what was proved."""
     return {
         "outputs": [
@@ -198,7 +223,8 @@ def _json(written: Sequence[_WrittenTypes], proved: Sequence[tuple[_WrittenTypes
                 "driver": each.output.driver,
                 "path": each.output.path,
                 "not_stated": [vars(line) for line in each.unstated],
-                "tables": [verdict.json() for one, verdict in proved if one is each],
+                "cannot_run": next((reason for one, reason in proved.cannot_run if one is each), None),
+                "tables": [verdict.json() for one, verdict in proved.verdicts if one is each],
             }
             for each in written
         ]

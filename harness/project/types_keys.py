@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from keyword import iskeyword
 from pathlib import PurePosixPath
 
 from harness.errors import ProjectError
@@ -32,14 +33,18 @@ class TypesKeys:
     )
 
     def __post_init__(self) -> None:
-        """Refuses a driver of another language, and a path that leads out of the project."""
+        """Refuses a driver of another language, a path that is none, and a package that nobody can import."""
         if self.output.driver not in DRIVERS[self.language]:
             raise ValueError(f"no {self.language} for {self.driver}; its drivers: {', '.join(DRIVERS[self.language])}")
         if self.repository and self.language != "pydantic":
             raise ValueError(f"repositories are made of Pydantic models, not of {self.language}")
         path = PurePosixPath(self.path)
-        if path.is_absolute() or ".." in path.parts or not path.parts:
-            raise ValueError(f"{self.path!r} is no directory within the project; one is types/{self.language}")
+        # What leads up stands first: how far out the rest may lie is known where the project is.
+        below = [each for each in path.parts if each != ".."]
+        if path.is_absolute() or not below or [*path.parts[-len(below) :]] != below:
+            raise ValueError(f"{self.path!r} cannot be the directory of types; one that can is types/{self.language}")
+        if self.language == "pydantic" and (not path.name.isidentifier() or iskeyword(path.name)):
+            raise ValueError(f"{path.name!r} would be a package that Python cannot import; one that it can is models")
 
     @property
     def output(self) -> TypesOutput:

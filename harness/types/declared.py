@@ -58,7 +58,7 @@ def declared(
         kept=frozenset(kept),
         shapes=shapes,
         arguments=arguments,
-        names={table: each.name for table, each in names.items()},
+        names=names,
         references=_references(checks, catalog),
     )
 

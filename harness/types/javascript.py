@@ -167,7 +167,7 @@ def losses(types: DatabaseTypes, driver: str) -> tuple[Unstated, ...]:
     """Returns the values that TypeScript and Zod cannot tell, by column."""
     tables = (table for module in types.modules for table in module.tables)
     return tuple(
-        Unstated(str(table.name), field.name, reason)
+        Unstated(str(table.name), field.name, reason, "value")
         for table in tables
         for field in table.fields
         for reason in dict.fromkeys((*_losses(field.column, driver), *_of_shape(field)))

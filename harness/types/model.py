@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from harness.catalog import Column, ForeignKey
 from harness.project.model import Driver as Driver
-from harness.project.model import TableName
+from harness.project.model import RowName, TableName
 from harness.types.expressions import Expression
 
 ShapeName = Literal["Row", "Insert", "Update"]
@@ -27,6 +27,10 @@ class StatedRule:
     columns: tuple[str, ...]
 
 
+UnstatedKind = Literal["rule", "name", "value", "between rows", "trigger"]
+"""The sort of what types do not say: rules and names that they might, values of a column, keys, triggers."""
+
+
 @dataclass(frozen=True)
 class Unstated:
     """Something that the types do not say; ``subject`` is a column or a constraint of ``table``, ``reason`` why."""
@@ -34,6 +38,7 @@ class Unstated:
     table: str
     subject: str
     reason: str
+    kind: UnstatedKind = "rule"
 
 
 @dataclass(frozen=True)
@@ -225,8 +230,8 @@ class ModuleTypes:
     functions: tuple[FunctionShape, ...] = ()
     enums: tuple[EnumShape, ...] = ()
     references: tuple[ReferenceRows, ...] = ()
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    """Names that the application's code uses for a table's or view's Row: alias to the name of the table."""
+    aliases: tuple[RowName, ...] = ()
+    """Names that the application's code uses for a table's or view's Row."""
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,7 @@ def _limited(annotation: str, column: Column) -> str:
 def losses(types: DatabaseTypes) -> tuple[Unstated, ...]:
     """Returns the values that the models cannot tell, by column."""
     return tuple(
-        Unstated(str(table.name), field.name, reason)
+        Unstated(str(table.name), field.name, reason, "value")
         for module in types.modules
         for table in module.tables
         for field in table.fields

@@ -11,7 +11,7 @@ from harness.catalog.model import Catalog, Table
 from harness.errors import Place
 from harness.probes.statement import qualified
 from harness.project.columns import WrittenColumn
-from harness.project.model import TableName
+from harness.project.model import RowName, TableName
 from harness.project.types_keys import ReferenceData
 from harness.types.expressions import ConstantValue
 from harness.types.model import (
@@ -32,6 +32,7 @@ from harness.types.reading_rules import RuleReader, shaped, stated
 from harness.types.rules import bound, forbids_null_elements, literal_default, value_set
 
 NO_LANGUAGE = "it is between rows: no type can say it"
+OF_TRIGGERS = "trigger: what it refuses or changes is only known to the database"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Declared:
     kept: frozenset[TableName] = frozenset()
     shapes: Mapping[tuple[TableName, str], Mapping[str, Any]] = field(default_factory=dict)
     arguments: Mapping[tuple[str, str], WrittenColumn] = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, RowName] = field(default_factory=dict)
     references: Mapping[TableName, tuple[ReferenceData, Place]] = field(default_factory=dict)
 
 
@@ -91,8 +92,17 @@ class _TypesReader:
                 for each in self._around.enums
                 if each.name.schema == schema
             ),
-            aliases={alias: each.name.table for each in shapes if (alias := self._declared.names.get(str(each.name)))},
+            aliases=tuple(self._aliases(shapes)),
         )
+
+    def _aliases(self, shapes: Sequence[TableShape]) -> Iterator[RowName]:
+        """Yields the application's names of rows; notes those of rows that the role does not read."""
+        for shape in shapes:
+            alias = self._declared.names.get(str(shape.name))
+            if alias is not None and shape.selectable:
+                yield alias
+            elif alias is not None:
+                self.unstated.append(Unstated(str(shape.name), alias.name, "the role does not read its rows", "name"))
 
     def _table(self, table: Table) -> TableShape:
         found = [*self._rules.of_table(table)]
@@ -164,13 +174,13 @@ class _TypesReader:
         name = str(table.name)
         for constraint in table.constraints:
             if constraint not in table.checks:
-                yield Unstated(name, constraint.name, f"{constraint.noun}: {NO_LANGUAGE}")
+                yield Unstated(name, constraint.name, f"{constraint.noun}: {NO_LANGUAGE}", "between rows")
         named = {constraint.name for constraint in table.constraints}
         for index in table.unique_keys:
             if index.name not in named:
-                yield Unstated(name, index.name, f"unique index: {NO_LANGUAGE}")
+                yield Unstated(name, index.name, f"unique index: {NO_LANGUAGE}", "between rows")
         for trigger in table.triggers:
-            yield Unstated(name, trigger.name, "trigger: what it refuses or changes is only known to the database")
+            yield Unstated(name, trigger.name, OF_TRIGGERS, "trigger")
 
     @staticmethod
     def _is_one_to_one(table: Table, own: Sequence[str]) -> bool:

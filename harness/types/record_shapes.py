@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from harness.errors import ProjectError
+from harness.project.model import RowName
 from harness.types.model import Field, FunctionShape, ShapeName, TableShape
 
 
@@ -26,9 +28,11 @@ def numbered(functions: Sequence[FunctionShape]) -> Iterator[tuple[FunctionShape
         yield each, each.name if seen[each.name] == 1 else f"{each.name}_{seen[each.name]}"
 
 
-def no_row(schema: str, table: str, alias: str) -> ProjectError:
-    """Returns the error of a name for the rows of a table that has none."""
-    return ProjectError(
-        f"{alias} would be a row of {schema}.{table}, of which there are no rows",
-        hint="name a table or view that the role of 'types' may read, or leave the name out",
-    )
+@contextmanager
+def naming(alias: RowName) -> Iterator[None]:
+    """Has an error of a name tell its place: it is the application's own, and can be another one."""
+    try:
+        yield
+    except ProjectError as error:
+        error.place, error.hint = alias.place, "choose another name under 'type_names' in project.yml"
+        raise

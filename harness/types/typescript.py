@@ -24,7 +24,7 @@ from harness.types.javascript_names import (
 from harness.types.javascript_references import constants
 from harness.types.javascript_sets import LiteralSet, enums_by_type, literal_set
 from harness.types.model import DatabaseTypes, EnumShape, Field, FunctionShape, ModuleTypes, ReferenceRows, TableShape
-from harness.types.record_shapes import no_row, numbered, shapes
+from harness.types.record_shapes import naming, numbered, shapes
 from harness.types.typescript_columns import BUFFER, SUPPORT, ColumnTypes, said, sent, with_null
 
 
@@ -155,10 +155,10 @@ class _TypeScriptFile:
         return constants(reference, self._driver, self._case, self._names)
 
     def _aliases(self) -> Iterator[str]:
-        for alias, table in self._module.aliases.items():
-            if TableName(self._module.schema, table) not in self._rows:
-                raise no_row(self._module.schema, table, alias)
-            yield f"export type {self._names.name(alias, f'the alias {alias}')} = {pascal(table)}Row;\n"
+        for alias in self._module.aliases:
+            with naming(alias):
+                name = self._names.name(alias.name, f"the alias {alias.name}")
+            yield f"export type {name} = {pascal(alias.table.table)}Row;\n"
 
 
 def _record(name: str, lines: Sequence[str]) -> str:

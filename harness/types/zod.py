@@ -40,7 +40,7 @@ from harness.types.model import (
     TableShape,
     unaffected,
 )
-from harness.types.record_shapes import no_row, numbered, shapes
+from harness.types.record_shapes import naming, numbered, shapes
 from harness.types.typescript_columns import BUFFER
 from harness.types.zod_fields import ColumnSchemas
 from harness.types.zod_methods import split
@@ -210,13 +210,12 @@ class _ZodFile:
         return constants(reference, self._driver, self._case, self._names)
 
     def _aliases(self) -> Iterator[str]:
-        for alias, table in self._module.aliases.items():
-            if TableName(self._module.schema, table) not in self._rows:
-                raise no_row(self._module.schema, table, alias)
-            value, type = camel(alias), pascal(alias)
-            for name in (value, type):
-                self._names.name(name, f"the alias {alias}")
-            yield f"export const {value} = {camel(table)}Row;\nexport type {type} = {pascal(table)}Row;\n"
+        for alias in self._module.aliases:
+            value, table = camel(alias.name), alias.table.table
+            for name in (value, alias.name):
+                with naming(alias):
+                    self._names.name(name, f"the alias {alias.name}")
+            yield f"export const {value} = {camel(table)}Row;\nexport type {alias.name} = {pascal(table)}Row;\n"
 
 
 def _argument(argument: Argument) -> Field:

@@ -42,7 +42,7 @@ class ColumnSchemas:
             own = found is not None and found.name.schema == self._schema
             labels = f"[{', '.join(map(string, column.labels))}]"
             values = camel(found.name.table) if found is not None and own else labels
-            return f"z.enum({values}, pg.oneOf({name}))"
+            return f"z.enum({values}, pg.column({name}))"
         if is_record(column, self._driver):
             parts = (f"{key(each.name)}: {self._column(each, each.name)}.nullable()" for each in column.parts)
             return f"z.strictObject({{ {', '.join(parts)} }}, pg.column({name}))"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.server.connection import Server
+from harness.types.output import WITHIN
 from tests.cli.conftest import Cli, Run
 from tests.cli.types_project import ROLE, SCHEMA, small_project
 
@@ -19,6 +20,24 @@ FILES = [
     *("types/python/_rules.py", "types/python/_types.py", "types/python/_shapes.py", "types/python/py.typed"),
     "types/python/app.py",
 ]
+
+
+LISTED = """\
+  types/typescript, types/zod, types/python
+    an array of more than one dimension is refused: app.orders.tags
+  types/typescript, types/zod
+    infinity arrives as the number Infinity, which is refused, and years after 275760 as an invalid Date: \
+app.orders.closed_at, app.orders.updated_at
+    a Date has no microseconds: rules compare milliseconds: app.orders.closed_at, app.orders.updated_at
+    the JSON null looks like NULL, and is sent as NULL: app.orders.details
+    a number of more than 15 digits arrives rounded: app.orders.details
+  types/python
+    infinity, and years before 1 or after 9999, have no value in Python: app.orders.closed_at, app.orders.updated_at
+    a JSON null is None, as NULL is: app.orders.details
+    a number with a fraction loses the digits that a float has no place for: app.orders.details
+    NOT NULL is not stated of rows: None is the JSON null there: app.orders.details
+  keys and references: 3, triggers: 1; --report json has them by name
+"""
 
 
 @dataclass
@@ -75,7 +94,8 @@ def project(cli: Cli, run: Run) -> Project:
 def test_all_languages_twice(project: Project) -> None:
     said = project.written()
     assert said.startswith("".join(f"  {each}\n" for each in FILES) + "9 files, 9 changed\n\nnot said by the types:\n")
-    assert "  app.orders  closed_at, updated_at: a Date has no microseconds: rules compare milliseconds\n" in said
+    _, _, listed = said.partition("\n\nnot said by the types:\n")
+    assert listed == LISTED
     before = project.files()
     for each in FILES:
         assert before[each].decode().splitlines()[0].removeprefix("// ").removeprefix("# ") == HEADER
@@ -137,12 +157,12 @@ def test_the_files_of_a_dropped_schema_go(project: Project) -> None:
     assert "  types/python/more.py (removed)\n9 files, 2 changed\n" in said
     assert not more.exists()
     assert (project.root / "types/python/own.py").exists() and (project.root / "types/python/below/more.py").exists()
-    assert project.written("--check") == "9 files, as the database has it\n"
+    assert project.written("--check").startswith("9 files, as the database has it\nhint: types/python/below has types")
 
 
 def test_a_file_of_somebody_else_is_left_alone(project: Project) -> None:
     project.write("types/python/_types.py", '"""Our own types."""\n')
-    said = "types/python/_types.py: types/python/_types.py was not written by harness types, and would be overwritten\n"
+    said = "types/python/_types.py: harness types did not write it, and would overwrite it\n"
     hint = "hint: move it, or name another path under 'types' in project.yml\n"
     assert project.refused() == said + hint
     assert project.refused("--check") == said + hint
@@ -153,19 +173,82 @@ def test_a_file_of_somebody_else_is_left_alone(project: Project) -> None:
 
 def test_a_path_through_a_file(project: Project) -> None:
     project.write("types/zod", "x")
-    assert project.refused() == "project.yml:6:5: types/zod is to be a directory, and types/zod is a file\n"
+    hint = "hint: move it, or name another path under 'types' in project.yml\n"
+    assert project.refused() == f"project.yml:6:5: types/zod is to be a directory, and types/zod is a file\n{hint}"
     assert project.refused("--language", "zod", "--path", "types/zod/below") == (
-        "types/zod/below is to be a directory, and types/zod is a file\n"
+        f"types/zod/below is to be a directory, and types/zod is a file\n{hint}"
     )
 
 
 def test_a_link_that_leads_out(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
     outside = tmp_path_factory.mktemp("outside")
     (project.root / "types").symlink_to(outside)
-    assert project.refused() == (
-        "project.yml:5:5: types/typescript leads out of the project\nhint: name a directory within it\n"
-    )
+    assert project.refused() == (f"project.yml:5:5: types/typescript leads out of the project\nhint: {WITHIN}\n")
     assert list(outside.iterdir()) == []
+
+
+@pytest.fixture
+def repository(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git repository into which the project was moved."""
+    repository = project.root / "repository"
+    within = repository / "server"
+    within.mkdir(parents=True)
+    (repository / ".git").mkdir()
+    for each in ("project.yml", "schema", "checks"):
+        (project.root / each).rename(within / each)
+    project.cli.root = within
+    monkeypatch.chdir(within)
+    return repository
+
+
+def test_a_directory_of_the_same_repository(project: Project, repository: Path) -> None:
+    project.replace("project.yml", "path: types/zod", "path: ../web/src/db")
+    said = project.written()
+    assert "  ../web/src/db/app.ts\n  ../web/src/db/runtime.ts\n" in said
+    assert {each.name for each in (repository / "web/src/db").iterdir()} == {"app.ts", "runtime.ts"}
+    (repository / "web/src/db/app.ts").write_text("// own\n")
+    assert project.refused().startswith(
+        "../web/src/db/app.ts: harness types did not write it, and would overwrite it\n"
+    )
+    (repository / "web/src/db/app.ts").unlink()
+    assert "+++ ../web/src/db/app.ts, as the database has it\n" in project.differs()
+
+
+@pytest.mark.parametrize("path", ["../../zod", "../../repository2/zod"])
+@pytest.mark.usefixtures("repository")
+def test_a_directory_of_another_repository(project: Project, path: str) -> None:
+    project.replace("project.yml", "path: types/zod", f"path: {path}")
+    assert project.refused() == f"project.yml:6:5: {path} leads out of the project\nhint: {WITHIN}\n"
+
+
+@pytest.mark.usefixtures("repository")
+def test_one_directory_in_two_words(project: Project) -> None:
+    project.replace("project.yml", "path: types/zod", "path: ../server/types/typescript")
+    assert project.refused() == (
+        "project.yml:6:5: ../server/types/typescript is the same directory as types/typescript\n"
+        "hint: name another directory\n"
+    )
+
+
+def test_what_an_earlier_run_wrote_elsewhere_is_named(project: Project) -> None:
+    project.written()
+    project.replace("project.yml", "path: types/zod", "path: web/src/zod")
+    hint = "hint: types/zod has types of an earlier run, and no entry of 'types' names it: remove it\n"
+    assert f"9 files, 2 changed\n{hint}" in said_without_list(project.written())
+    # Neither packages nor what is built count, nor what somebody else wrote.
+    for name in ("node_modules/x/a.ts", "venv/a.py", ".cache/a.ts", "types/dist/a.ts", "types/out/a.d.ts"):
+        project.write(name, f"// {HEADER}\n")
+    project.write("venv/pyvenv.cfg", "")
+    project.write("web/own.ts", "export {};\n")
+    assert project.written("--check") == f"9 files, as the database has it\n{hint}"
+    assert "hint" not in project.written("--language", "zod", "--check", "--path", "types/zod")
+    assert (project.root / "types/zod/app.ts").exists()
+
+
+def said_without_list(said: str) -> str:
+    """The output without the list of what the types do not say."""
+    before, _, after = said.partition("\nnot said by the types:\n")
+    return before + "".join(line for line in after.splitlines(keepends=True) if not line.startswith("  "))
 
 
 def test_options(project: Project) -> None:
@@ -188,9 +271,10 @@ def test_a_role_has_shapes_of_what_it_may_do(project: Project, server: Server) -
         f"{SCHEMA}revoke execute on all functions in schema app from public;\n"
         f"grant usage on schema app to {ROLE};\ngrant select (id, status), update (status) on app.orders to {ROLE};\n",
     )
-    project.replace("project.yml", "  app.open_orders: OpenOrder\n", "")
-    project.written("--language", "typescript", "--role", ROLE)
+    said = project.written("--language", "typescript", "--role", ROLE)
+    assert "    app.open_orders  OpenOrder: the role does not read its rows\n" in said
     text = project.text("types/typescript/app.ts")
+    assert "export type Order = OrdersRow;\n" in text
     assert "export interface OrdersRow {\n  id: string;\n" in text and "OrdersUpdate {\n  /** orders_closed," in text
     for absent in ("OrdersInsert", "customer_id", "Customers", "OpenOrders", "CloseOrder"):
         assert absent not in text
@@ -204,7 +288,7 @@ def test_the_report(project: Project) -> None:
         ("zod", "node-postgres", "types/zod", []),
         ("pydantic", "psycopg", "types/python", []),
     ]
-    between = {"table": "app.orders", "subject": "orders_pkey"}
+    between = {"table": "app.orders", "subject": "orders_pkey", "kind": "between rows"}
     for each in report["outputs"]:
         lines = each["not_stated"]
         assert {**between, "reason": "primary key: it is between rows: no type can say it"} in lines

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from harness.types.output import WITHIN
 from tests.cli.conftest import Cli, Run
 from tests.cli.types_project import CHECKS, SCHEMA, small_project
 
 OUTPUTS = "types:\n  - {language: typescript, path: types/typescript}\n  - {language: zod, path: types/zod"
 USUAL = f"{OUTPUTS}}}\n"
+ALIAS = "choose another name under 'type_names' in project.yml"
 MIGRATION = "schema/app/001_orders.up.sql"
 ORDERS = "checks/app/orders.yml"
 RENAME = "rename it in the database, or leave its schema out under 'types' in project.yml"
@@ -38,11 +40,19 @@ OPTIONS = {
     ),
     "a path that leads out": (
         ["--language", "zod", "--path", "../web"],
-        "'../web' is no directory within the project; one is types/zod\n",
+        f"../web leads out of the project\nhint: {WITHIN}\n",
     ),
     "an absolute path": (
         ["--language", "zod", "--path", "/web"],
-        "'/web' is no directory within the project; one is types/zod\n",
+        "'/web' cannot be the directory of types; one that can is types/zod\n",
+    ),
+    "a directory above": (
+        ["--language", "zod", "--path", ".."],
+        "'..' cannot be the directory of types; one that can is types/zod\n",
+    ),
+    "a package with a name that is none": (
+        ["--language", "pydantic", "--path", "my-models"],
+        "'my-models' would be a package that Python cannot import; one that it can is models\n",
     ),
     "a role that is not there": (["--language", "zod", "--role", "nobody"], "the database has no role nobody\n"),
 }
@@ -91,11 +101,16 @@ SETTINGS = {
     ),
     "a path that leads out": (
         "types: [{language: zod, path: ../zod}]\n",
-        "project.yml:4:9: 'types': '../zod' is no directory within the project; one is types/zod\n",
+        f"project.yml:4:9: ../zod leads out of the project\nhint: {WITHIN}\n",
     ),
     "the same path twice": (
         f"{OUTPUTS}/../typescript}}\n",
-        "project.yml:6:5: 'types': 'types/zod/../typescript' is no directory within the project; one is types/zod\n",
+        "project.yml:6:5: 'types': 'types/zod/../typescript' cannot be the directory of types; "
+        "one that can is types/zod\n",
+    ),
+    "a package with the name of a keyword": (
+        "types: [{language: pydantic, path: python/class}]\n",
+        "project.yml:4:9: 'types': 'class' would be a package that Python cannot import; one that it can is models\n",
     ),
     "the same path": (
         "types:\n  - {language: zod, path: types/a}\n  - {language: zod, path: types//a/}\n",
@@ -122,13 +137,18 @@ SETTINGS = {
     ),
     "a name that is taken": (
         f"{USUAL}type_names: {{app.orders: OrdersInsert}}\n",
-        "project.yml:5:5: table app.orders and the alias OrdersInsert would both be called OrdersInsert in app.ts\n"
-        f"hint: {TWO}\n",
+        "project.yml:7:26: table app.orders and the alias OrdersInsert would both be called OrdersInsert in app.ts\n"
+        f"hint: {ALIAS}\n",
     ),
-    "a name of what the role does not see": (
-        f"{OUTPUTS}, role: pg_monitor}}\ntype_names: {{app.orders: Order}}\n",
-        "project.yml:6:5: Order would be a row of app.orders, of which there are no rows\n"
-        "hint: name a table or view that the role of 'types' may read, or leave the name out\n",
+    "a name that Pydantic's models have": (
+        "types: [{language: pydantic, path: models}]\ntype_names: {app.orders: OrdersRow}\n",
+        "project.yml:5:26: table app.orders and the alias OrdersRow would both be called OrdersRow in app.py\n"
+        f"hint: {ALIAS}\n",
+    ),
+    "a name of JavaScript": (
+        "types: [{language: zod, path: types/zod}]\ntype_names: {app.orders: Date}\n",
+        "project.yml:5:26: the alias Date would be called Date in app.ts, which is a word of TypeScript or used there "
+        f"already\nhint: {ALIAS}\n",
     ),
 }
 

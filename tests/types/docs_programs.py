@@ -16,8 +16,8 @@ UNTYPED_PG = 'declare module "pg";\n'
 WITH_NODE_POSTGRES = """\
 import { add } from "./example.js";
 
-const order = await add({ email: "a@b", total: "12.50" });
-const refused = await add({ email: "a@b", total: "-1.00" }).then(() => [], (error) => error.issues);
+const order = await add({ email: "a@b", total: 12.5, status: "paid", paid_at: "2026-01-01T12:00:00+00:00" });
+const refused = await add({ email: "a@b", total: -1 }).then(() => [], (error) => error.issues);
 console.log(JSON.stringify([[order.status, order.total], refused.map((issue) => issue.message)]));
 process.exit();
 """
@@ -39,6 +39,7 @@ client.from("orders").select("email").eq("status", "gone");
 
 WITH_FASTAPI = f"""\
 {ASK_FASTAPI}
-bodies = [{{"email": "a@b", "total": total}} for total in ("12.50", "-1.00")]
+paid = {{"status": "paid", "paid_at": "2026-01-01T12:00:00Z"}}
+bodies = [{{"email": "a@b", "total": "12.50", **paid}}, {{"email": "a@b", "total": "-1.00"}}]
 print(json.dumps([asyncio.run(answer("/orders", each)) for each in bodies]))
 """

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from harness.catalog import Column, ForeignKey
-from harness.project.model import TableName
+from harness.errors import Place
+from harness.project.model import RowName, TableName
 from harness.types import expressions as e
 from harness.types.model import (
     Argument,
@@ -19,6 +21,11 @@ from harness.types.model import (
     TableShape,
     ValueSet,
 )
+
+
+def row_name(table: str, name: str) -> RowName:
+    """The application's own name for the rows of a table, as project.yml would have it."""
+    return RowName(TableName(*table.split(".")), name, Place(Path("project.yml"), 7, 3))
 
 
 def column(name: str, type: str, base_name: str | None = None, **more: Any) -> Column:
@@ -400,10 +407,10 @@ TYPES = DatabaseTypes(
             (EVERY_TYPE, MILESTONE_ACTIONS, SICKNESS_CASES, DRAFTS, WEIRD, READ_ONLY, VIEW, COMPOSITE),
             FUNCTIONS,
             (MOOD,),
-            aliases={
-                "MilestoneAction": "milestone_actions",
-                "MilestoneActionWithDetails": "milestone_actions_with_details",
-            },
+            aliases=(
+                row_name("absence.milestone_actions", "MilestoneAction"),
+                row_name("absence.milestone_actions_with_details", "MilestoneActionWithDetails"),
+            ),
         ),
         ModuleTypes("clinic", (VISITS,), (), (VISIT_KIND,)),
         ModuleTypes("empty"),

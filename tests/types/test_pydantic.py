@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from harness.errors import ProjectError
 from harness.project.model import TableName
@@ -172,14 +172,22 @@ REFUSED: list[tuple[dict[str, Any], list[tuple[tuple[Any, ...], str]]]] = [
     ({"id": f"urn:uuid:{ID}"}, [(("id",), "id (22P02)")]),
     ({"started_at": "2026-01-01 00:00:00"}, [(("started_at",), "started_at (22P02)")]),
     ({"started_at": "infinity"}, [(("started_at",), "started_at (22P02)")]),
-    ({"priority": "3"}, [(("priority",), "Input should be a valid integer")]),
-    ({"priority": True}, [(("priority",), "Input should be a valid integer")]),
+    ({"priority": "3"}, [(("priority",), "priority (22P02)")]),
+    ({"priority": True}, [(("priority",), "priority (22P02)")]),
+    ({"amount": 5}, [(("amount",), "amount (22P02)")]),
+    ({"amount": 5.5}, [(("amount",), "amount (22P02)")]),
+    ({"number": 1.5}, [(("number",), "number (22P02)")]),
+    ({"id": 5}, [(("id",), "id (22P02)")]),
+    ({"mood": 5}, [(("mood",), "mood (22P02)")]),
+    ({"started_at": 5}, [(("started_at",), "started_at (22P02)")]),
+    ({"tags": "{a}"}, [(("tags",), "tags (22P02)")]),
+    ({"tags": [5]}, [(("tags", 0), "tags (22P02)")]),
     ({"other": 1}, [(("other",), "Extra inputs are not permitted")]),
     (
         {"priority": "3", "status": "skipped", "notes": "123456 "},
-        [(("priority",), "Input should be a valid integer"), (("notes",), "chk_notes_length")],
+        [(("priority",), "priority (22P02)"), (("notes",), "chk_notes_length")],
     ),
-    ({"notes": 5, "status": "completed"}, [(("notes",), "Input should be a valid string"), ((), "chk_completed")]),
+    ({"notes": 5, "status": "completed"}, [(("notes",), "notes (22P02)"), ((), "chk_completed")]),
 ]
 
 
@@ -188,6 +196,20 @@ def test_what_is_refused_is_called_as_the_database_calls_it(
     absence: ModuleType, changed: dict[str, Any], expected: list[tuple[tuple[Any, ...], str]]
 ) -> None:
     assert messages(absence.MilestoneActionsRow, row(**changed)) == expected
+
+
+def test_an_error_of_a_rule_has_its_columns(absence: ModuleType) -> None:
+    with pytest.raises(ValidationError) as caught:
+        absence.MilestoneActionsRow.model_validate_json(row(status="skipped", notes="123456", priority="3"))
+    contexts = [(each["loc"], each["msg"], each.get("ctx")) for each in caught.value.errors()]
+    assert contexts == [
+        (("priority",), "priority (22P02)", None),
+        (("notes",), "chk_notes_length", {"columns": ["notes"]}),
+    ]
+    with pytest.raises(ValidationError) as caught:
+        absence.MilestoneActionsRow.model_validate_json(row(status="skipped"))
+    (error,) = caught.value.errors()
+    assert (error["loc"], error["ctx"]) == ((), {"columns": ["status", "notes"]})
 
 
 def test_a_lone_surrogate_is_refused(absence: ModuleType) -> None:

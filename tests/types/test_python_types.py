@@ -259,11 +259,11 @@ def test_what_models_cannot_tell_is_listed(connection: Connection) -> None:
     connection.execute(f"create table {TABLE} (a date, b int[], c app.pair, d text, e jsonb not null)".encode())
     types = of_tables(shape(read(connection)))
     assert losses(types) == (
-        Unstated("app.every", "a", "infinity, and years before 1 or after 9999, have no value in Python"),
-        Unstated("app.every", "b", ONE_DIMENSION),
-        Unstated("app.every", "c", IN_PARTS),
-        Unstated("app.every", "e", "a JSON null is None, as NULL is"),
-        Unstated("app.every", "e", "a number with a fraction loses the digits that a float has no place for"),
-        Unstated("app.every", "e", "NOT NULL is not stated of rows: None is the JSON null there"),
+        Unstated("app.every", "a", "infinity, and years before 1 or after 9999, have no value in Python", "value"),
+        Unstated("app.every", "b", ONE_DIMENSION, "value"),
+        Unstated("app.every", "c", IN_PARTS, "value"),
+        Unstated("app.every", "e", "a JSON null is None, as NULL is", "value"),
+        Unstated("app.every", "e", "a number with a fraction loses the digits that a float has no place for", "value"),
+        Unstated("app.every", "e", "NOT NULL is not stated of rows: None is the JSON null there", "value"),
     )
     assert "class PairValue(Model):" in render(types)["app.py"]

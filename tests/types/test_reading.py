@@ -10,6 +10,7 @@ from harness.server.connection import Server
 from harness.types.model import DatabaseTypes, TableShape, Unstated, ValueSet
 from harness.types.reading import Declared
 from tests.types.from_server import built, place, table, types_of, unstated
+from tests.types.javascript_samples import row_name
 
 SCHEMA = r"""
 create schema app;
@@ -90,7 +91,10 @@ def types(server: Server) -> Iterator[DatabaseTypes]:
         filled=frozenset([place("items.changed_at")]),
         touched=frozenset([place("items.touched_at"), place("items.changed_at")]),
         frozen=frozenset([place("items.owner"), *(place(f"parents.{each}") for each in ("id", "other"))]),
-        names={"app.items": "Item", "app.seen": "Seen", "other.reports": "Report"},
+        names={
+            name: row_name(name, own)
+            for name, own in {"app.items": "Item", "app.seen": "Seen", "other.reports": "Report"}.items()
+        },
     )
     with built(server, SCHEMA) as connection:
         yield types_of(connection, declared)
@@ -216,7 +220,7 @@ def test_what_is_there(types: DatabaseTypes) -> None:
     assert [(str(each.name), each.labels, each.comment) for each in module.enums] == [
         ("app.mood", ("good", "so so", "bad"), "How it went.")
     ]
-    assert module.aliases == {"Item": "items", "Seen": "seen"}
+    assert [(str(each.table), each.name) for each in module.aliases] == [("app.items", "Item"), ("app.seen", "Seen")]
     assert [each.name for each in table(types, "heir").fields] == ["a", "b"]
 
 

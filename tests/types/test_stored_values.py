@@ -68,7 +68,7 @@ PLANTS = {
         ";",
     ),
     "cut": ("runtime.ts", '    .overwrite((value) => [...value].slice(0, most).join(""));', ";"),
-    "short_sets": ("app.ts", 'pg.setOf("level", "short_sets_level", pg.int2("level"))', 'pg.oneOf("level")'),
+    "short_sets": ("app.ts", 'pg.setOf("level", "short_sets_level", pg.int2("level"))', 'pg.column("level")'),
     "two_rules": (
         "runtime.ts",
         "set !== undefined && set.rule !== rule && set.type.safeParse(issue.input).success",

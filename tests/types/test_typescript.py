@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from harness.types.javascript import NODE, losses
 from harness.types.javascript_names import HEADER
 from harness.types.model import DatabaseTypes, EnumShape, Field, ModuleTypes, TableShape
 from tests.types import node_programs
-from tests.types.javascript_samples import MILESTONE_ACTIONS, TYPES, VISITS, array, column, field
+from tests.types.javascript_samples import MILESTONE_ACTIONS, TYPES, array, column, field
 
 CASES = [(driver, case) for driver in (NODE, "postgrest") for case in ("snake", "camel")]
 
@@ -206,13 +205,6 @@ def test_two_files_of_one_name_are_refused() -> None:
         typescript.render(types, NODE)
     with pytest.raises(ProjectError, match=r"also runtime.ts"):
         zod.render(DatabaseTypes((ModuleTypes("runtime"),)), NODE)
-
-
-def test_a_name_for_rows_that_there_are_not_is_refused() -> None:
-    shape = replace(VISITS, selectable=False)
-    types = DatabaseTypes((ModuleTypes("clinic", (shape,), aliases={"Visit": "visits"}),))
-    with pytest.raises(ProjectError, match=r"Visit would be a row of clinic.visits, of which there are no rows"):
-        typescript.render(types, NODE)
 
 
 def test_losses_are_listed_by_column() -> None:

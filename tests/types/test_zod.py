@@ -63,7 +63,7 @@ ROWS: Mapping[str, tuple[Mapping[str, Any], Messages]] = {
     ),
     "no text in place of the set": (
         {"status": 1, "ended_at": LATER},
-        [name("Invalid input: expected string, received number", "status")],
+        [name("status (22P02)", "status")],
     ),
     "NUL in place of the set": ({"status": NUL, "ended_at": LATER}, [name("status (22021)", "status")]),
     "none of the enum": ({"mood": "sad"}, [name("mood (22P02)", "mood")]),
@@ -156,6 +156,7 @@ def cases() -> Iterator[tuple[str, Mapping[str, Any], Messages]]:
     wrong = {"kind": "first", "rating": 4, "details": {"name": ""}}
     yield "no shape", {**visits, "value": wrong}, [name("chk_rating", "rating"), name("chk_details", "details")]
     yield from type_cases()
+    yield from wrong_json_types()
 
 
 VALUES: Mapping[str, Mapping[str, tuple[list[Any], list[tuple[Any, str]]]]] = {
@@ -212,6 +213,19 @@ def type_cases() -> Iterator[tuple[str, Mapping[str, Any], Messages]]:
                 path = (column, 0) if isinstance(value, list) else (column,)
                 expected = [name(f"{column} ({state})", *path)]
                 yield f"{driver} {column} {value!r}", {**base, "value": {column: value}}, expected
+
+
+def wrong_json_types() -> Iterator[tuple[str, Mapping[str, Any], Messages]]:
+    """A boolean in each column that has none; and values that look like ones of the column."""
+    columns = [each.name for each in EVERY_TYPE.fields if each.name not in ("a_bool", "a_json", "a_jsonb")]
+    values: list[tuple[str, str, Any]] = [
+        *((driver, column, True) for driver in (NODE, "postgrest") for column in columns),
+        *((NODE, "a_numeric", 1.5), (NODE, "a_timestamptz", "2026-01-01T12:00:00Z"), (NODE, "a_bool", "true")),
+        *(("postgrest", "a_numeric", "1.5"), ("postgrest", "an_address", []), ("postgrest", "texts", "{a}")),
+    ]
+    for driver, column, value in values:
+        case = {"file": f"out/{driver}/absence.js", "schema": "everyTypeUpdate", "value": {column: value}}
+        yield f"{driver} {column} {value!r} is of another type", case, [name(f"{column} (22P02)", column)]
 
 
 def compiled(directory: Path, types: DatabaseTypes) -> None:

@@ -152,7 +152,8 @@ def _broken(
         if not holds:
             one = rule.columns[0] if len(rule.columns) == 1 else None
             place, value = ((_place(cls, one),), known.get(one)) if one else ((), data)
-            yield InitErrorDetails(type=_custom(rule.name, rule.name), loc=place, input=value)
+            context = {"columns": [_place(cls, each) for each in rule.columns]}
+            yield InitErrorDetails(type=_custom(rule.name, rule.name, context), loc=place, input=value)
 
 
 def _valid(cls: type[Model], data: Any, wrong: set[Any]) -> Iterator[tuple[str, Any]]:
@@ -171,12 +172,14 @@ def _valid(cls: type[Model], data: Any, wrong: set[Any]) -> Iterator[tuple[str, 
 
 _SQLSTATES = {
     "greater_than_equal": "22003",
+    "int_from_float": "22P02",
+    "is_instance_of": "22P02",
     "less_than_equal": "22003",
     "literal_error": "22P02",
     "string_unicode": "22021",
 }
 _STATE = re.compile("[0-9A-Z]{5}")
-_KNOWN = frozenset(get_args(core_schema.ErrorType))
+_KNOWN: frozenset[str] = frozenset(get_args(core_schema.ErrorType))
 
 
 def _named(cls: type[Model], error: ValidationError) -> Iterator[InitErrorDetails]:
@@ -185,7 +188,7 @@ def _named(cls: type[Model], error: ValidationError) -> Iterator[InitErrorDetail
     for line in error.errors(include_url=False):
         kind, place = line["type"], line["loc"]
         name = names.get(str(place[0])) if place else None
-        state = _SQLSTATES.get(kind, kind if line["msg"] == kind and _STATE.fullmatch(kind) else None)
+        state = _sqlstate(kind, line["msg"])
         if len(place) == 1 and (line["input"] is None or (kind == "missing" and cls._needs_all)):
             state = "23502"
         if state is not None and name is not None:
@@ -197,11 +200,19 @@ def _named(cls: type[Model], error: ValidationError) -> Iterator[InitErrorDetail
                 found["ctx"] = line["ctx"]
             yield found
         else:
-            yield InitErrorDetails(type=_custom(kind, line["msg"]), loc=place, input=line["input"])
+            known = _custom(kind, line["msg"], line.get("ctx"))
+            yield InitErrorDetails(type=known, loc=place, input=line["input"])
 
 
-def _custom(kind: Any, message: Any) -> PydanticCustomError:
-    return PydanticCustomError(kind, message)
+def _sqlstate(kind: str, message: str) -> str | None:
+    """The SQLSTATE of an error of Pydantic, None if it has none."""
+    if kind not in _KNOWN:
+        return kind if message == kind and _STATE.fullmatch(kind) else None
+    return "22P02" if kind.endswith("_type") else _SQLSTATES.get(kind)
+
+
+def _custom(kind: Any, message: Any, context: dict[str, Any] | None = None) -> PydanticCustomError:
+    return PydanticCustomError(kind, message, context)
 
 
 EXACT: Final = Context(prec=400_000, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[])

