@@ -140,7 +140,7 @@ KINDS_HINT = "\nhint: kinds: accepted_values, check, class, not_null, privileges
         (
             "table: a.b\ncheck: []\n",
             "2:1: unknown key 'check' in 'table file'; did you mean 'checks'?\n"
-            "hint: keys: checks, columns, description, known, table, tags, undeclared",
+            "hint: keys: checks, columns, description, known, reference, table, tags, undeclared",
         ),
         (
             "module: shop\ncolumns: {}\n",
