@@ -8,22 +8,40 @@ from dataclasses import replace
 from harness.cli.entry import harness
 from tests.cli.conftest import ROOT, Cli, timeless
 
-README = (ROOT / "README.md").read_text()
-SESSIONS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
-UNDECLARED = (ROOT / "docs/undeclared.md").read_text()
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = ROOT / "docs"
+UNDECLARED = (DOCS / "undeclared.md").read_text(encoding="utf-8")
+WORDS, WIDTH = 1_100, 120
+"""Words that a newcomer reads at most, and characters of a line."""
+MENDED = "coalesce(shipped >= ordered, false)"
 
 
-def test_the_failing_run(systems: Cli) -> None:
-    sed, test, *shown, echo, code = SESSIONS[0].splitlines()
-    slip = re.fullmatch(r"\$ sed -i '/(\w+)/d' (\S+)", sed)
-    assert slip is not None and echo == "$ echo $?"
-    lines = (systems.root / slip[2]).read_text().splitlines(keepends=True)
-    kept = [line for line in lines if slip[1] not in line]
-    assert len(kept) == len(lines) - 1
-    systems.write(slip[2], "".join(kept))
-    done = systems.run(*test.split()[2:])
-    assert timeless(done.stdout).splitlines() == timeless("\n".join(shown)).splitlines()
-    assert (done.returncode, done.stderr) == (int(code), "")
+def blocks(text: str, language: str) -> list[str]:
+    """The blocks of a page that are in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def test_it_is_short() -> None:
+    assert len(README.split()) <= WORDS
+    assert [line for line in README.splitlines() if len(line) > WIDTH] == []
+
+
+def test_the_rule_that_everybody_would_believe_in(cli: Cli) -> None:
+    for path in sorted(cli.root.rglob("*.*")):
+        if path.is_file():
+            path.unlink()
+    cli.write("project.yml", f"name: {cli.name}\nmodules: [shop]\n")
+    up = f"create schema shop;\n{blocks(README, 'sql')[0]}"
+    cli.write("schema/shop/001_orders.up.sql", up)
+    cli.write("schema/shop/001_orders.down.sql", "drop table shop.orders;\ndrop schema shop;\n")
+    cli.write("checks/shop/orders.yml", blocks(README, "yaml")[0])
+    command, *shown = blocks(README, "console")[0].splitlines()
+    done = cli.run(*command.split()[2:])
+    assert timeless(done.stdout).startswith(timeless("\n".join(shown)) + "\n")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"`{MENDED}`" in README
+    cli.write("schema/shop/001_orders.up.sql", up.replace("shipped >= ordered", MENDED))
+    assert cli.run(*command.split()[2:]).returncode == 0
 
 
 def test_what_nobody_declared(cli: Cli) -> None:
@@ -40,19 +58,24 @@ def test_what_nobody_declared(cli: Cli) -> None:
 
 def test_bad_input(cli: Cli) -> None:
     cli.replace("checks/app/items.yml", "primary_key:", "primary_kye:")
-    command, *shown = SESSIONS[1].splitlines()
+    page = (DOCS / "reference" / "exit-codes.md").read_text(encoding="utf-8")
+    command, *shown = blocks(page, "console")[0].splitlines()
     done = cli.run(*command.split()[2:])
     assert (done.returncode, done.stderr.splitlines()) == (2, shown)
 
 
 def test_it_names_only_verbs_that_exist() -> None:
-    verbs = set(re.findall(r"(?:^|\$ |`|    |&& )harness ([a-z]+)", README, re.MULTILINE))
+    pages = [README, *(page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md"))]
+    verbs = {
+        verb for page in pages for verb in re.findall(r"(?:^|\$ |`|^    |&& )harness ([a-z]+)", page, re.MULTILINE)
+    }
     assert verbs >= {"test", "init", "apply", "doctor"}
-    assert verbs <= set(harness.commands)
+    assert verbs - set(harness.commands) == set()
 
 
 def test_every_kind_is_listed() -> None:
     from harness.kinds import KINDS
 
-    table = README.partition("| kind | what is proven |")[2].partition("\n\n")[0]
+    page = (DOCS / "reference" / "kinds.md").read_text(encoding="utf-8")
+    table = page.partition("| kind | what is proven |")[2].partition("\n\n")[0]
     assert set(re.findall(r"`(\w+)`", table)) >= set(KINDS)
