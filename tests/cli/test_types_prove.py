@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.types.agreement import judges
+from harness.types.agreement.cases import TriedRecord
+from harness.types.agreement.trying import TriedTable
 from tests.cli.conftest import Cli, Run
 from tests.cli.types_project import small_project
 from tests.types.node_programs import PACKAGES
@@ -72,6 +74,20 @@ def test_what_is_not_proved_is_a_finding(tiny: Cli, run: Run) -> None:
     code, said, error = run("types", "--language", "pydantic", *ROWS)
     assert (code, error) == (1, "")
     assert "app.never: not proved; " in said and "    no row breaks never_a_check alone\n" in said
+
+
+def test_an_error_of_our_own_ends_one_proof(tiny: Cli, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cases(self: TriedTable, *_: object) -> list[TriedRecord]:
+        return [] if self._table.name.table == "things" else [][0]
+
+    monkeypatch.setattr(TriedTable, "cases", cases)
+    tiny.write(MIGRATION, f"{TINY}create table app.fails (a integer);\n")
+    code, said, error = run("types", "--language", "pydantic", *ROWS, "--report", "json")
+    assert (code, error) == (1, "")
+    assert "  app.fails: ERROR, not proved: IndexError: list index out of range, at harness/types/agreement/" in said
+    assert ": this is a bug in harness\n" in said and "  app.things: not proved; 0 accepted" in said
+    (output,) = json.loads((tiny.root / ".harness/reports/types.json").read_text())["outputs"]
+    assert [each.get("error", "")[:10] for each in output["tables"]] == ["IndexError", ""]
 
 
 def test_check_and_prove_go_together(tiny: Cli, run: Run) -> None:

@@ -95,7 +95,8 @@ class ServerRecords:
             return {}
         try:
             with self.connection.transaction(force_rollback=True):
-                found = read(self.connection.execute(f"select t.*, to_json(t)::text from ({query}) as t".encode()))
+                # Without the star, t would be a column of that name.
+                found = read(self.connection.execute(f"select t.*, to_json(t.*)::text from ({query}) as t".encode()))
         except psycopg.Error:
             return None
         return {column.name: as_of_column(column, found[column.name]) for column in columns}
