@@ -32,8 +32,8 @@ from harness.types.expressions import (
 from harness.types.logic import Absence, Dialect, WrittenValue, condition
 from harness.types.patterns import for_python
 from harness.types.python_names import quoted, raw
+from harness.types.values import FLOATS
 
-FLOATS = ("float4", "float8")
 INTEGERS = ("int2", "int4", "int8", "oid")
 _MIRRORED: Mapping[ComparisonSign, ComparisonSign] = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _SIGNS: Mapping[ComparisonSign, str] = {"=": "==", "<>": "!="}

@@ -26,13 +26,13 @@ from harness.types.javascript_names import bare, member, string
 from harness.types.json_shapes import shape_schema
 from harness.types.logic import Absence, Dialect, WrittenValue, nullness
 from harness.types.model import Field, ShapeName
+from harness.types.values import FLOATS
 
 RUNTIME = "pg"
 """The name of ``runtime.ts`` in generated files: ``pg.charLength(…)``."""
 
 _OPPOSITES: Mapping[ComparisonSign, ComparisonSign] = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _SIGNS: Mapping[ComparisonSign, str] = {"=": "===", "<>": "!==", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_FLOATS = ("float4", "float8")
 _FUNCTIONS = {
     "char_length": "charLength",
     "octet_length": "octetLength",
@@ -194,15 +194,15 @@ class JavaScriptDialect(Dialect):
         if function == "isempty":
             return f'({value} === "empty")'
         if function == "abs":
-            return self._absolute(type, value)
+            return self._absolute(arguments[0])
         if type == "bpchar":
             value = f"{RUNTIME}.withoutBlanks({value})"
         return f"{RUNTIME}.{_FUNCTIONS[function]}({bare(value)})"
 
-    def _absolute(self, type: str, value: str) -> str:
-        if self._comparing(type) == "compareNumeric":
-            return f"{RUNTIME}.absolute({value})"
-        return f"Math.abs({self._number(type, value)})"
+    def _absolute(self, value: Expression) -> str:
+        if self._comparing(value.type) == "compareNumeric":
+            return f"{RUNTIME}.absolute({bare(self.value(value))})"
+        return f"Math.abs({bare(self._number(value))})"
 
     def _calculation(self, calculation: Calculation) -> str:
         type, operator = calculation.type, calculation.operator
@@ -210,20 +210,25 @@ class JavaScriptDialect(Dialect):
         if self._comparing(type) == "compareNumeric":
             names = {"+": "plus", "-": "minus", "*": "times", "/": "quotient", "%": "remainder"}
             return f"{RUNTIME}.{names[operator]}({bare(left)}, {bare(right)})"
-        left, right = self._number(type, left), self._number(type, right)
-        if operator == "/" and type not in _FLOATS:
+        left, right = self._number(calculation.left), self._number(calculation.right)
+        if operator == "/" and type not in FLOATS:
             return f"Math.trunc({left} / {right})"
-        return f"({left} {operator} {right})"
+        return f"Math.fround({left} {operator} {right})" if type == "float4" else f"({left} {operator} {right})"
 
-    def _number(self, type: str, value: str) -> str:
-        """A value that JavaScript can calculate with."""
-        return f"Number({value})" if type in _FLOATS and self._driver != NODE else value
+    def _number(self, value: Expression) -> str:
+        """A value that JavaScript can calculate with; of a real, of which it has the shortest text, the exact one."""
+        text, is_read = self.value(value), not isinstance(value, ConstantValue | Calculation)
+        if value.type in FLOATS and is_read and self._driver != NODE:
+            text = f"Number({bare(text)})"
+        if value.type != "float4" or isinstance(value, Calculation) or _is_real(value):
+            return text
+        return f"Math.fround({bare(text)})"
 
     def _comparing(self, type: str) -> str:
         """The function that compares two values of a type; empty if JavaScript's own operators do."""
         if type == "numeric" or (type == "int8" and self._driver == NODE):
             return "compareNumeric"
-        if type in _FLOATS:
+        if type in FLOATS:
             return "compareFloats"
         return "compareMoments" if type in MOMENTS and self._driver != NODE else ""
 
@@ -245,9 +250,9 @@ class JavaScriptDialect(Dialect):
         return field is not None and field.values is not None and right.text not in field.values.values
 
     def _side(self, value: Expression, type: str) -> str:
+        if value.type == "float4":
+            return self._number(value)
         text = self.value(value)
-        if type == "float4" or value.type == "float4":
-            return f"Math.fround({text})" if not _is_real(value) else text
         if type == "bpchar" and not isinstance(value, ConstantValue):
             return f"{RUNTIME}.withoutBlanks({text})"
         if type in MOMENTS and self._driver == NODE and isinstance(value, ColumnRead):
