@@ -184,6 +184,40 @@ export const arrayText = (name: string, element: z.ZodType<unknown, unknown>) =>
     }
   });
 
+/** An element of such an array, which `read` makes a value of. */
+export const elementText = (name: string, read: (value: string) => unknown, schema: z.ZodType<unknown, unknown>) =>
+  z
+    .string()
+    .transform((value, context) => {
+      try {
+        return read(value);
+      } catch {
+        context.issues.push({ code: "custom", input: value, message: `${name} (22P02)` });
+        return z.NEVER;
+      }
+    })
+    .pipe(schema);
+
+export function readBool(value: string): boolean {
+  if (value !== "t" && value !== "f") {
+    throw new SyntaxError(value);
+  }
+  return value === "t";
+}
+
+export function readNumber(value: string): number {
+  const found = Number(value);
+  if (Number.isNaN(found) && value !== "NaN") {
+    throw new SyntaxError(value);
+  }
+  return found;
+}
+
+/** A date and time as JSON has it. */
+export function readMoment(value: string): string {
+  return value.replace(" ", "T");
+}
+
 // Types as JSON has them.
 
 /** A bigint as a number: what is rounded to its bounds may have been within. */

@@ -96,7 +96,8 @@ class ServerRecords:
         try:
             with self.connection.transaction(force_rollback=True):
                 # Without the star, t would be a column of that name.
-                found = read(self.connection.execute(f"select t.*, to_json(t.*)::text from ({query}) as t".encode()))
+                asked = self.connection.execute(f"select t.*, to_json(t.*)::text from ({query}) as t".encode())
+                found = read(asked, columns)
         except psycopg.Error:
             return None
         return {column.name: as_of_column(column, found[column.name]) for column in columns}
