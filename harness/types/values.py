@@ -82,8 +82,6 @@ def _array_constant(text: str, type: str) -> ArrayOf:
     if any(bare.upper() == "NULL" for _, bare in items):
         raise CannotState("it has an array literal with NULL")
     texts = [bare or re.sub(r"\\(.)", r"\1", quoted) for quoted, bare in items]
-    if type == "_bool":
-        texts = [{"t": "true", "f": "false"}.get(each, each) for each in texts]
     return ArrayOf(type, tuple(ConstantValue(type[1:], each) for each in texts))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from harness.types.conditions import TRUE, Condition, leaf
+from harness.types.dialect import Absence, Dialect, WrittenValue
 from harness.types.expressions import (
     ArrayOf,
     Calculation,
@@ -24,7 +25,7 @@ from harness.types.javascript import NODE, is_text_array
 from harness.types.javascript_constants import MOMENTS, constant
 from harness.types.javascript_names import bare, member, string
 from harness.types.json_shapes import shape_schema
-from harness.types.logic import Absence, Dialect, WrittenValue, nullness
+from harness.types.logic import nullness
 from harness.types.model import Field, ShapeName
 from harness.types.values import FLOATS
 
@@ -111,7 +112,7 @@ class JavaScriptDialect(Dialect):
         text = self._possible(last)
         self._is_last = False
         for each in reversed(first):
-            if isinstance(each, ColumnRead):
+            if isinstance(each, ColumnRead) and not self._is_parsed(each):
                 text = f"({self._possible(each)} ?? {text})"
             else:
                 null = nullness(each, self)
@@ -155,9 +156,14 @@ class JavaScriptDialect(Dialect):
             text = f"({text} ?? {self._default(field, column.type)})"
         elif self._is_last and column.nullable:
             text += "!"
-        if is_text_array(field.column, self._driver):
+        if self._is_parsed(column):
             return f"({RUNTIME}.parsedArray({bare(text)}) ?? [])"
         return text
+
+    def _is_parsed(self, column: ColumnRead) -> bool:
+        """Whether a column is an array that arrives as a text."""
+        field = self._fields.get(column.name)
+        return field is not None and is_text_array(field.column, self._driver)
 
     def _possible(self, value: Expression) -> str:
         """An argument of COALESCE, which may be NULL unless it is the last."""
@@ -165,10 +171,14 @@ class JavaScriptDialect(Dialect):
             return self.value(value)
         text, field = self._column(value), self._fields.get(value.name)
         is_moment = value.type in MOMENTS and self._driver == NODE
+        if self._is_parsed(value):
+            return text
         if field is not None and self.absence(value) is Absence.DEFAULT and value.nullable:
-            own = self._property(value)
-            default = self._default(field, value.type)
-            return f"({own} === undefined ? {default} : {own}{'?.getTime()' if is_moment else ''})"
+            own, default = self._property(value), self._default(field, value.type)
+            there = f"{own}!" if self._is_last else f"{own}?" if is_moment else own
+            return f"({own} === undefined ? {default} : {there}{'.getTime()' if is_moment else ''})"
+        if is_moment and self.absence(value) is Absence.DEFAULT:
+            return self._time(value)
         if is_moment:
             return f"{text}.getTime()" if self._is_last or not value.nullable else f"{text}?.getTime()"
         return text

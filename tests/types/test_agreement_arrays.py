@@ -1,4 +1,4 @@
-"""Arrays whose elements drivers do not know are told as they arrive: of domains over every type, of enums, of composites."""
+"""Arrays whose elements drivers do not know are told as they arrive: of domains, enums and composites."""
 
 from __future__ import annotations
 
