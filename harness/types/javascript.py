@@ -126,17 +126,15 @@ _ANY_NUMERIC = JavaScriptType(_NUMBER_OR, "freeNumericJson", (_DIGITS,))
 _NUMERIC_ELEMENT = JavaScriptType("number", "float8", (_DIGITS,))
 """An element of ``numeric[]``, which node-postgres makes a number, unlike ``numeric``."""
 
-_BOOL_TEXT, _NUMBER_TEXT, _MOMENT_TEXT, _DOCUMENT_TEXT = "pg.readBool", "pg.readNumber", "pg.readMoment", "JSON.parse"
-
 _IN_TEXT: Mapping[str, tuple[JavaScriptType, str]] = {
-    "bool": (JavaScriptType("boolean", "bool"), _BOOL_TEXT),
-    **{each: (JavaScriptType("number", each), _NUMBER_TEXT) for each in ("int2", "int4", "oid", "float4", "float8")},
+    "bool": (JavaScriptType("boolean", "bool"), "pg.readBool"),
+    **{each: (JavaScriptType("number", each), "pg.readNumber") for each in ("int2", "int4", "oid", "float4", "float8")},
     "date": (JavaScriptType("string", "dateJson"), ""),
-    "timestamp": (JavaScriptType("string", "timestampJson"), _MOMENT_TEXT),
-    "timestamptz": (JavaScriptType("string", "timestamptzJson"), _MOMENT_TEXT),
+    "timestamp": (JavaScriptType("string", "timestampJson"), "pg.readMoment"),
+    "timestamptz": (JavaScriptType("string", "timestamptzJson"), "pg.readMoment"),
     "bytea": (JavaScriptType("string", "byteaJson"), ""),
-    "json": (JavaScriptType("Json", "json", (_JSON_NULL, _JSON_NUMBERS)), _DOCUMENT_TEXT),
-    "jsonb": (JavaScriptType("Json", "jsonb", (_JSON_NULL, _JSON_NUMBERS)), _DOCUMENT_TEXT),
+    "json": (JavaScriptType("Json", "json", (_JSON_NULL, _JSON_NUMBERS)), "pg.readDocument"),
+    "jsonb": (JavaScriptType("Json", "jsonb", (_JSON_NULL, _JSON_NUMBERS)), "pg.readDocument"),
     **dict.fromkeys(("interval", "point", "circle"), (_FREE, "")),
 }
 """Elements of an array that arrives as a text, with what reads them there; any other is the text that it is alone."""

@@ -184,38 +184,20 @@ export const arrayText = (name: string, element: z.ZodType<unknown, unknown>) =>
     }
   });
 
-/** An element of such an array, which `read` makes a value of. */
-export const elementText = (name: string, read: (value: string) => unknown, schema: z.ZodType<unknown, unknown>) =>
-  z
-    .string()
-    .transform((value, context) => {
-      try {
-        return read(value);
-      } catch {
-        context.issues.push({ code: "custom", input: value, message: `${name} (22P02)` });
-        return z.NEVER;
-      }
-    })
-    .pipe(schema);
+/** An element of such an array, which `read` makes a value of; what it cannot read stays a text. */
+export const elementText = (read: (value: string) => unknown, schema: z.ZodType<unknown, unknown>) =>
+  z.string().transform(read).pipe(schema);
 
-export function readBool(value: string): boolean {
-  if (value !== "t" && value !== "f") {
-    throw new SyntaxError(value);
+export const readBool = (value: string) => (value === "t" ? true : value === "f" ? false : value);
+export const readNumber = (value: string) => (value === "NaN" ? NaN : isNaN(Number(value)) ? value : Number(value));
+export const readMoment = (value: string) => value.replace(" ", "T");
+
+export function readDocument(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return undefined;
   }
-  return value === "t";
-}
-
-export function readNumber(value: string): number {
-  const found = Number(value);
-  if (Number.isNaN(found) && value !== "NaN") {
-    throw new SyntaxError(value);
-  }
-  return found;
-}
-
-/** A date and time as JSON has it. */
-export function readMoment(value: string): string {
-  return value.replace(" ", "T");
 }
 
 // Types as JSON has them.

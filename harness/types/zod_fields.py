@@ -68,7 +68,7 @@ class ColumnSchemas:
             return self._column(element, called)
         found, read = type_in_text(element)
         schema = _call(found.schema, element, called)
-        return f"pg.elementText({string(called)}, {read}, {schema})" if read else schema
+        return f"pg.elementText({read}, {schema})" if read else schema
 
 
 def _call(schema: str, column: Column, called: str) -> str:
