@@ -115,10 +115,11 @@ class _WrittenTypes:
 def _written(root: Path, output: TypesOutput, sources: _Sources) -> _WrittenTypes:
     """Reads and renders one output; an error that has no place gets that of the output."""
     from harness.types import javascript, python_types
+    from harness.types.inherited import without_inherited
     from harness.types.output import render
 
     try:
-        types = sources.types(output)
+        types = without_inherited(sources.types(output), output)
         rendered = render(root, output, types)
     except ProjectError as error:
         error.place = error.place or output.place

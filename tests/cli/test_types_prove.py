@@ -90,6 +90,25 @@ def test_an_error_of_our_own_ends_one_proof(tiny: Cli, run: Run, monkeypatch: py
     assert [each.get("error", "")[:10] for each in output["tables"]] == ["IndexError", ""]
 
 
+def test_a_property_of_every_object_of_javascript(tiny: Cli, run: Run) -> None:
+    cars = 'create table app.cars (id integer not null, "constructor" text, constraint cars_id check (id > 0));\n'
+    reads = "create function app.newest() returns app.cars language sql as 'select * from app.cars limit 1';\n"
+    tiny.write(
+        MIGRATION, f"{TINY}{cars}{reads}create table app.upper (to_string text, \"toString\" text default 'a');\n"
+    )
+    tiny.replace("project.yml", "  app.things: Thing\n", "  app.things: Thing\n  app.cars: Car\n")
+    code, said, error = run("types", *ROWS)
+    assert (code, error) == (0, "")
+    left_out = "every object of JavaScript has this property: Zod does not see it missing, and the table is left out"
+    assert f"  app.cars  constructor: {left_out}\n  app.upper  toString: {left_out}\n" in said
+    assert "cars" not in (tiny.root / "types/zod/app.ts").read_text().lower()
+    for language, name in (("python", "app.py"), ("typescript", "app.ts")):
+        text = (tiny.root / "types" / language / name).read_text()
+        assert "CarsRow" in text and "Car" in text and "toString" in text
+    proved = [[verdict(each) for each in part.strip().split("\n")[1:]] for part in said.split("\n\n")[-2:]]
+    assert [len(each) for each in proved] == [1, 3] and all("agrees" in line for each in proved for line in each)
+
+
 def test_check_and_prove_go_together(tiny: Cli, run: Run) -> None:
     code, said, _ = run("types", "--language", "pydantic", *ROWS, "--check")
     assert code == 1 and "app.things: agrees; " in said and not (tiny.root / "types").exists()
