@@ -81,7 +81,9 @@ def test_the_types_accept_and_refuse_what_the_database_does(typed: Cli, server: 
     typed.seconds = 1800
     settings = typed.root / "project.yml"
     besides = POSTGREST.replace("SCHEMAS", ", ".join(SYSTEMS))
-    settings.write_text(settings.read_text(encoding="utf-8").replace("\ntypes:\n", f"\ntypes:\n{besides}\n"), encoding="utf-8")
+    settings.write_text(
+        settings.read_text(encoding="utf-8").replace("\ntypes:\n", f"\ntypes:\n{besides}\n"), encoding="utf-8"
+    )
     done = typed.run("types", "--prove", "--report", "json")
     assert (done.returncode in (0, 1), done.stderr) == (True, ""), done.stdout + done.stderr
     report = json.loads((typed.root / ".harness/reports/types.json").read_text(encoding="utf-8"))
