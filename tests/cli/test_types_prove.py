@@ -101,7 +101,7 @@ def test_a_property_of_every_object_of_javascript(tiny: Cli, run: Run) -> None:
     code, said, error = run("types", *ROWS)
     assert (code, error) == (0, "")
     left_out = "every object of JavaScript has this property: Zod does not see it missing, and the table is left out"
-    assert f"  app.cars  constructor: {left_out}\n  app.upper  toString: {left_out}\n" in said
+    assert f"    app.cars  constructor: {left_out}\n    app.upper  toString: {left_out}\n" in said
     assert "cars" not in (tiny.root / "types/zod/app.ts").read_text().lower()
     for language, name in (("python", "app.py"), ("typescript", "app.ts")):
         text = (tiny.root / "types" / language / name).read_text()

@@ -108,6 +108,7 @@ class _RepositoryReader:
         found = TableRepository(
             shape=shape,
             key=columns,
+            is_readable=len(readable) == len(table.columns),
             lookups=tuple(_lookups(table, readable, columns)),
             views=views,
             functions=functions,
