@@ -149,3 +149,26 @@ def database(server: Server) -> Iterator[tuple[Server, str]]:
         maintenance.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
         yield server, name
         maintenance.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+GUARDED = "gehe1m"
+"""The password of the role harness_test_guarded."""
+
+
+@pytest.fixture
+def guarded(server: Server) -> Iterator[Server]:
+    """The embedded server, which now wants a password of one role."""
+    with server.connect() as connection:
+        row = connection.execute("show hba_file").fetchone()
+        assert row
+        rules = Path(row[0])
+        before = rules.read_text()
+        connection.execute(f"create role harness_test_guarded login password '{GUARDED}'".encode())
+        rules.write_text("local all harness_test_guarded scram-sha-256\n" + before)
+        connection.execute("select pg_reload_conf()")
+        with server.connect() as other:
+            assert other.execute("select 1").fetchone()
+        yield server
+        rules.write_text(before)
+        connection.execute("select pg_reload_conf()")
+        connection.execute("drop role harness_test_guarded")

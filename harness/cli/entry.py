@@ -20,7 +20,7 @@ from typing import NoReturn
 
 import click
 
-from harness.cli import interrupts, streams
+from harness.cli import dbt, interrupts, streams
 from harness.cli.adopting import adopt, declare
 from harness.cli.common import COULD_NOT_RUN, INTERRUPTED, withheld
 from harness.cli.covering import coverage
@@ -36,11 +36,18 @@ from harness.errors import LONGEST, HarnessError, shortened
 from harness.reports.words import visible
 
 
-class _Ordered(click.Group):
-    """Lists the verbs in the order of their use."""
+class _Verbs(click.Group):
+    """Lists the verbs in the order of their use, and says of dbt's what stands for them here."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(self.commands)
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if arguments[0] not in self.commands and (answer := dbt.answer(arguments[0])):
+            raise click.UsageError(answer, context)
+        return super().resolve_command(context, arguments)
 
 
 _VERBS: list[click.Command] = [
@@ -67,7 +74,7 @@ _VERBS: list[click.Command] = [
 ]
 
 
-@click.group(cls=_Ordered, commands=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Verbs, commands=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--project", metavar="DIR", help="The directory of project.yml; by default the nearest, here or above.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(package_name="constraint-harness", prog_name="harness", message="%(prog)s %(version)s")

@@ -13,9 +13,20 @@ from pathlib import Path
 import click
 
 from harness.cli import editor
-from harness.cli.common import given_directory, load_own_project, load_project, open_target, target_option, tell
+from harness.cli.common import (
+    CLEAN,
+    FINDINGS,
+    given_directory,
+    load_own_project,
+    load_project,
+    open_target,
+    target_option,
+    tell,
+)
 from harness.errors import HarnessError, ProjectError, did_you_mean
 from harness.reports.words import MEANINGS
+
+_DEFAULT_TARGET = "\0"  # no argument of a command line can be that
 
 
 @click.command()
@@ -51,21 +62,42 @@ def new(module: str, name: str) -> None:
 
 
 @click.command()
-def doctor() -> int:
-    """Say what works here, what does not, and what to do about it."""
-    from harness.doctor import Severity, examine
-    from harness.project.load import find_root
+@click.option(
+    "--target",
+    metavar="[NAME|DSN]",
+    is_flag=False,
+    flag_value=_DEFAULT_TARGET,
+    help="Go through this target step by step; without a name, through the one that a run would take.",
+)
+def doctor(*, target: str | None) -> int:
+    """Say what works here, what does not, and what to do about it.
 
-    try:
-        inside = bool(given_directory() or find_root(Path.cwd()))
-    except ProjectError:
-        inside = False
-    found = examine(load_project() if inside else None, os.environ)
+    With --target: whether it can be reached, and used for harness test. It makes no database.
+
+    Exits with 1 if there is a problem.
+    """
+    from harness.doctor import Severity, examine, examine_target
+
+    if target is None:
+        found = examine(load_project() if _inside_of_a_project() else None, os.environ)
+    else:
+        found = examine_target(load_project(), None if target == _DEFAULT_TARGET else target, os.environ)
+    problems = False
     for each in found:
         click.echo(f"{each.severity.value:<8} {each.what}")
         if each.advice and each.severity is not Severity.OK:
             click.echo(f"{'':<8} {each.advice}")
-    return int(any(each.severity is Severity.PROBLEM for each in found))
+        problems = problems or each.severity is Severity.PROBLEM
+    return FINDINGS if problems else CLEAN
+
+
+def _inside_of_a_project() -> bool:
+    from harness.project.load import find_root
+
+    try:
+        return bool(given_directory() or find_root(Path.cwd()))
+    except ProjectError:
+        return False
 
 
 @click.command()

@@ -20,7 +20,6 @@ from harness.foreign import builder
 from harness.global_objects import Role, ScratchGuard, locks, registry, require_roles, roles
 from harness.migrations.migrate import Migrator
 from harness.project.model import Module, Project, SqlPart
-from harness.project.sqlfile import FileStatement
 from harness.seeds import tolerant
 from harness.seeds.tolerant import RefusedRows
 from harness.server import Connection, Server, script, value
@@ -41,17 +40,22 @@ def apply_and_load(
         builder.build(connection, project, guard)
     else:
         if not guard.may_make:
-            require_roles(connection, _parts(project, modules))
+            require_roles(connection, parts(project, modules))
         builder.prepare(connection, project, guard)
         builder.require_own_extensions(connection, modules, root=project.root)
         Migrator(connection, project, modules, guard).apply()
     return tolerant.load(connection, modules, root=project.root)
 
 
-def _parts(project: Project, modules: tuple[Module, ...]) -> Iterator[tuple[SqlPart, tuple[FileStatement, ...]]]:
-    """Parses the files from which these modules are built."""
-    for step in project.foundation:
+def foreign_parts(project: Project) -> Iterator[builder.ParsedPart]:
+    """Parses the files of ``base:`` and of another tool."""
+    for step in (*project.foundation, *(project.adopted.steps if project.adopted else ())):
         yield from builder.parse(step.up).parts
+
+
+def parts(project: Project, modules: tuple[Module, ...]) -> Iterator[builder.ParsedPart]:
+    """Parses the files from which these modules are built."""
+    yield from foreign_parts(project)
     for module in modules:
         for migration in module.migrations:
             file = script.load(project.root, migration, "up")

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import pq
 
 from harness.errors import TargetError
-from harness.server.connection import CONNECT_SECONDS, POOLER_HINT, Connection, address
+from harness.server.connection import CONNECT_SECONDS, POOLER_HINT, Connection, address, value
 
 ROUNDS = 6
 """Rounds of questions to a pooler. One that picks one of two backends at random passes a round one time in sixteen."""
@@ -54,6 +54,14 @@ def refuse(connection: Connection, another: Callable[[], Connection]) -> None:
             for session in (first, first, second):
                 session.ask()
                 _compare(first, second)
+
+
+def in_session_mode(connection: Connection) -> bool:
+    """Whether a pooler that :func:`refuse` lets pass answers: the process that works is not the one named at the start.
+
+    It keeps the sessions of clients that have left, in scratch databases as well, which can then not be copied.
+    """
+    return bool(value(connection, "select pg_catalog.pg_backend_pid()") != connection.info.backend_pid)
 
 
 class _PooledSession:

@@ -318,6 +318,7 @@ def test_only_scratch_databases_are_written_to(
     with server.connect() as connection:
         assert {role.name for role in registry.recorded(connection)} == {PENDING}
     run(shop, "doctor")
+    run(shop, "doctor", "--target")
     run(shop, "status")
     run(shop, "coverage", exits=1)
     run(adopted, "adopt", dsn, "--target", dsn)

@@ -20,7 +20,7 @@ from harness.global_objects.takeover import ApplicationGuard
 from harness.migrations import ledger
 from harness.migrations.migrate import Migrator
 from harness.project.load import load
-from harness.project.model import Project, Target
+from harness.project.model import Project
 from harness.scratch.templates import clean
 from harness.scratch.workspaces import Workspace, workspace
 from harness.server.connection import Server
@@ -401,11 +401,11 @@ def test_apply_and_test_take_turns(live: Server, make: Make, text: str) -> None:
 def test_the_doctor_lists_them(shared: Server, make: Make) -> None:
     build(shared, make(f"create role {NAME}; create role {OTHER}"))
     execute(shared, f"alter role {OTHER} login")
-    target = Target("ci", "dsn", scratch_roles=True)
     with shared.connect() as connection:
-        found = {each.what: each for each in doctor.leftovers(target, shared, connection)}
-    assert found[f"target ci: keeps role {NAME}, made for scratch databases"].severity is Severity.OK
-    warned = found[f"target ci: keeps role {OTHER}, made for scratch databases, and leaves it alone: it can log in"]
+        found = {each.what: each for each in doctor.leftovers(shared, connection)}
+    kept = "the server keeps role {}, made for scratch databases".format
+    assert found[kept(NAME)].severity is Severity.OK
+    warned = found[f"{kept(OTHER)}, and harness clean leaves it alone: it can log in"]
     assert (warned.severity, warned.advice) == (Severity.WARNING, f"if nobody needs it: drop role {OTHER}")
 
 

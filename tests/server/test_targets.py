@@ -18,6 +18,7 @@ from harness.project.model import Project, Target
 from harness.server import binaries
 from harness.server.connection import Server, connect, parse_dsn
 from harness.server.targets import data_directory, database_name, open_server, overlooked, read_dotenv, resolve
+from tests.conftest import GUARDED
 
 SECRET = "gehe1m"
 
@@ -277,29 +278,10 @@ def test_no_such_database_and_role(project: Project, server: Server) -> None:
     )
 
 
-@pytest.fixture
-def guarded(server: Server) -> Iterator[Server]:
-    """The same server, which now wants a password of one role."""
-    with server.connect() as connection:
-        row = connection.execute("show hba_file").fetchone()
-        assert row
-        rules = Path(row[0])
-        before = rules.read_text()
-        connection.execute(f"create role harness_test_guarded login password '{SECRET}'")
-        rules.write_text("local all harness_test_guarded scram-sha-256\n" + before)
-        connection.execute("select pg_reload_conf()")
-        with server.connect() as other:
-            assert other.execute("select 1").fetchone()
-        yield server
-        rules.write_text(before)
-        connection.execute("select pg_reload_conf()")
-        connection.execute("drop role harness_test_guarded")
-
-
 def test_wrong_and_missing_password(project: Project, guarded: Server) -> None:
     where = f"socket {guarded.conninfo['host']}, port 5432"
     user = {"user": "harness_test_guarded"}
-    with open_server(project, url(guarded, **user, password=SECRET)):
+    with open_server(project, url(guarded, **user, password=GUARDED)):
         pass
     with pytest.raises(TargetError) as caught, open_server(project, url(guarded, **user, password="wr0ng")):
         pass
