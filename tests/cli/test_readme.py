@@ -65,7 +65,7 @@ def test_bad_input(cli: Cli) -> None:
 
 
 def test_it_names_only_verbs_that_exist() -> None:
-    pages = [README, *(page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md"))]
+    pages = [README, *(page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md") if page.name != "from-dbt.md")]
     verbs = {
         verb for page in pages for verb in re.findall(r"(?:^|\$ |`|^    |&& )harness ([a-z]+)", page, re.MULTILINE)
     }
