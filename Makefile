@@ -21,7 +21,7 @@ check: .venv/developed
 
 # What a change of the tool has to pass. Nightly tests and checks are apart.
 PYTEST = .venv/bin/pytest -n auto --maxprocesses 4 --dist worksteal
-OF_SYSTEMS = tests/schema tests/mutation tests/cli/test_systems.py
+OF_SYSTEMS = tests/schema tests/mutation tests/cli/test_systems.py tests/types/test_packages.py
 test: .venv/developed .venv/node/installed
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .

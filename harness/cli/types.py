@@ -131,10 +131,12 @@ class _ProvedTypes:
 def _written(root: Path, output: TypesOutput, sources: _Sources) -> _WrittenTypes:
     """Reads and renders one output; an error that has no place gets that of the output."""
     from harness.types import javascript, python_types
+    from harness.types.inherited import without_inherited
     from harness.types.output import render
 
     try:
         types, repositories = sources.types(output)
+        types = without_inherited(types, output)
         rendered = render(root, output, types, repositories)
     except ProjectError as error:
         error.place = error.place or output.place

@@ -7,8 +7,9 @@ the trees of PostgreSQL's texts. Every value has a ``type``, the ``pg_type.typna
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
 from typing import Literal as OneOf
 
 ComparisonSign = OneOf["=", "<>", "<", "<=", ">", ">="]
@@ -194,6 +195,17 @@ def walk(expression: Expression) -> Iterator[Expression]:
         for part in value if isinstance(value, tuple) else (value,):
             if isinstance(part, Expression):
                 yield from walk(part)
+
+
+def rebuilt(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """Returns an expression with all its parts changed, from the innermost on, and then itself."""
+
+    def of(part: Any) -> Any:
+        if isinstance(part, tuple):
+            return tuple(map(of, part))
+        return rebuilt(part, change) if isinstance(part, Expression) else part
+
+    return change(replace(expression, **{each.name: of(getattr(expression, each.name)) for each in fields(expression)}))
 
 
 def columns(expression: Expression) -> tuple[str, ...]:

@@ -126,6 +126,19 @@ _ANY_NUMERIC = JavaScriptType(_NUMBER_OR, "freeNumericJson", (_DIGITS,))
 _NUMERIC_ELEMENT = JavaScriptType("number", "float8", (_DIGITS,))
 """An element of ``numeric[]``, which node-postgres makes a number, unlike ``numeric``."""
 
+_IN_TEXT: Mapping[str, tuple[JavaScriptType, str]] = {
+    "bool": (JavaScriptType("boolean", "bool"), "pg.readBool"),
+    **{each: (JavaScriptType("number", each), "pg.readNumber") for each in ("int2", "int4", "oid", "float4", "float8")},
+    "date": (JavaScriptType("string", "dateJson"), ""),
+    "timestamp": (JavaScriptType("string", "timestampJson"), "pg.readMoment"),
+    "timestamptz": (JavaScriptType("string", "timestamptzJson"), "pg.readMoment"),
+    "bytea": (JavaScriptType("string", "byteaJson"), ""),
+    "json": (JavaScriptType("Json", "json", (_JSON_NULL, _JSON_NUMBERS)), "pg.readDocument"),
+    "jsonb": (JavaScriptType("Json", "jsonb", (_JSON_NULL, _JSON_NUMBERS)), "pg.readDocument"),
+    **dict.fromkeys(("interval", "point", "circle"), (_FREE, "")),
+}
+"""Elements of an array that arrives as a text, with what reads them there; any other is the text that it is alone."""
+
 ARRAY_TEXT = "an array of this type arrives as a text"
 ONE_DIMENSION = "an array of more than one dimension is refused"
 
@@ -139,7 +152,9 @@ def is_text_array(column: Column, driver: str) -> bool:
     """Whether the arrays of a column arrive as texts."""
     if driver != NODE or not is_array(column):
         return False
-    return column.base_name[1:] not in _PARSED_ARRAYS or column.parts[0].base_kind != "b"
+    # A type of the database itself may have the name of one of PostgreSQL's.
+    element = column.parts[0]
+    return element.is_domain or "." in element.base_type or element.base_name not in _PARSED_ARRAYS
 
 
 def is_record(column: Column, driver: str) -> bool:
@@ -151,6 +166,8 @@ def javascript_type(column: Column, driver: str) -> JavaScriptType:
     """Returns what a value of a column is that is neither an array, nor an enum, nor a record."""
     if column.base_kind == "p" and column.base_name not in TYPES:
         return JavaScriptType("unknown", "unknown", ("it has a type only when it is called",))
+    if column.base_kind == "c":
+        return _FREE
     if column.base_name == "numeric" and column.typmod < 0 and driver != NODE:
         return _ANY_NUMERIC
     return TYPES.get(column.base_name, (_FREE, _FREE))[driver != NODE]
@@ -161,6 +178,11 @@ def element_type(column: Column, driver: str) -> JavaScriptType:
     if driver == NODE and column.base_name == "_numeric":
         return _NUMERIC_ELEMENT
     return javascript_type(column.parts[0], driver)
+
+
+def type_in_text(element: Column) -> tuple[JavaScriptType, str]:
+    """Returns what an element of an array that arrives as a text is, and what reads it of its text, if anything."""
+    return _IN_TEXT.get(element.base_name if element.base_kind == "b" else "", (javascript_type(element, NODE), ""))
 
 
 def losses(types: DatabaseTypes, driver: str) -> tuple[Unstated, ...]:
@@ -184,8 +206,10 @@ def _losses(column: Column, driver: str) -> Iterator[str]:
     if is_array(column):
         yield ARRAY_TEXT if is_text_array(column, driver) else ONE_DIMENSION
         element = column.parts[0]
-        if element.base_kind in ("e", "c"):
+        if element.base_kind in ("e", "c") or is_array(element):
             yield from _losses(element, driver)
+        elif is_text_array(column, driver):
+            yield from type_in_text(element)[0].losses
         else:
             yield from element_type(column, driver).losses
     elif column.base_kind == "c":

@@ -80,12 +80,6 @@ _RESERVED = frozenset(
         "yield",
     ]
 )
-_INHERITED = frozenset(
-    [
-        *("__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__", "__proto__", "constructor"),
-        *("hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf"),
-    ]
-)
 _OURS = frozenset(["Array", "BigInt", "Buffer", "Date", "Json", "Number", "PostgresInterval", "RegExp", "pg", "z"])
 """Names that generated files themselves use."""
 
@@ -130,16 +124,6 @@ def camel(*names: str) -> str:
 def in_case(column: str, case: str) -> str:
     """Returns the property of a column, in ``snake`` case or ``camel``."""
     return camel(column) if case == "camel" else column
-
-
-def refuse_inherited(properties: Iterable[str], thing: str) -> None:
-    """Refuses a property that every object has: Zod would find it in a record that leaves it out."""
-    for each in properties:
-        if each in _INHERITED:
-            raise ProjectError(
-                f"a column of {thing} would be the property {each}, which every object of JavaScript has",
-                hint="rename it in the database, or leave its schema out under 'types' in project.yml",
-            )
 
 
 def property_names(columns: Iterable[str], case: str, thing: str) -> dict[str, str]:

@@ -3,17 +3,15 @@
 A CHECK holds unless it is false. So every predicate is stated twice: when it *holds* (true or null), and when it *is
 true*; each is made of the other's parts. A value is NULL, or (in an insert or update that leaves a column out) unknown;
 an unknown value decides nothing, as if it were NULL. :func:`condition` gives the condition of a rule as text; a
-:class:`Dialect` says how a language writes its parts.
+:class:`~harness.types.dialect.Dialect` says how a language writes its parts.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import replace
 
-from harness.types.conditions import FALSE, Condition, Fixed, Leaf, Operators, either, every, opposite, written
+from harness.types.conditions import FALSE, TRUE, Condition, Fixed, Leaf, either, every, opposite, written
+from harness.types.dialect import Absence, Dialect, WrittenValue
 from harness.types.expressions import (
     And,
     ArrayOf,
@@ -22,7 +20,6 @@ from harness.types.expressions import (
     Coalesce,
     ColumnRead,
     Compare,
-    ComparisonSign,
     ConstantValue,
     ContainedBy,
     CountNulls,
@@ -35,81 +32,15 @@ from harness.types.expressions import (
     Matches,
     Not,
     Or,
+    rebuilt,
     walk,
 )
 
 
-class Absence(Enum):
-    """The meaning of a record without a value for a column."""
-
-    NEVER = "it always has one"
-    NULL = "the value is NULL"
-    DEFAULT = "the value is the literal default, which the dialect puts in"
-    UNKNOWN = "the value is not known"
-
-
-@dataclass(frozen=True)
-class WrittenValue(Expression):
-    """A value that is written already."""
-
-    text: str
-
-
-class Dialect(Operators, ABC):
-    """The way in which a language writes the parts of a condition. Values are texts that are safe as operands."""
-
-    @abstractmethod
-    def absence(self, column: ColumnRead) -> Absence:
-        """Returns what it means that the record has no value for a column."""
-
-    @abstractmethod
-    def is_null(self, column: ColumnRead) -> Condition:
-        """Whether a column is NULL; for :attr:`Absence.NULL` also whether it is absent."""
-
-    @abstractmethod
-    def is_absent(self, column: ColumnRead) -> Condition:
-        """Whether a column of :attr:`Absence.UNKNOWN` is absent."""
-
-    @abstractmethod
-    def is_missing(self, column: ColumnRead) -> Condition:
-        """Whether a column of :attr:`Absence.UNKNOWN` is absent or NULL."""
-
-    @abstractmethod
-    def is_empty(self, array: Expression) -> Condition:
-        """Whether an array that is not NULL has no element."""
-
-    @abstractmethod
-    def value(self, expression: Expression) -> str:
-        """The value of a Column, Constant, ArrayOf, Call, Calculation or Coalesce, or what is :class:`Written`."""
-
-    @abstractmethod
-    def coalesce(self, arguments: tuple[Expression, ...]) -> str:
-        """The first value that is not NULL; at least one of them is not."""
-
-    @abstractmethod
-    def count(self, conditions: Iterable[str]) -> str:
-        """The number of the conditions that are true."""
-
-    @abstractmethod
-    def compare(self, operator: ComparisonSign, left: Expression, right: Expression) -> Condition:
-        """Compares two values of one type that are not NULL."""
-
-    @abstractmethod
-    def contains(self, items: tuple[ConstantValue, ...], value: Expression) -> Condition:
-        """Whether a value that is not NULL is one of the constants."""
-
-    @abstractmethod
-    def matches(self, expression: Matches | FitsSchema) -> Condition:
-        """Whether a text that is not NULL matches a pattern, or a document its schema."""
-
-    @abstractmethod
-    def contained(self, expression: ContainedBy) -> Condition:
-        """Whether each element of the first array is one of the second; both are not NULL."""
-
-
 def condition(rule: Expression, dialect: Dialect) -> str:
     """Returns the condition under which a rule holds: its predicate is true or null."""
-    return written(_Statement(dialect).holds(rule), dialect)
+    statement = _Statement(dialect)
+    return written(statement.holds(rebuilt(rule, statement.shortened)), dialect)
 
 
 def nullness(value: Expression, dialect: Dialect) -> str | None:
@@ -195,6 +126,20 @@ class _Statement:
                 return FALSE
             case _:
                 return every((self.holds(value), opposite(self.is_true(value))))
+
+    def shortened(self, value: Expression) -> Expression:
+        """A COALESCE without what it never comes to: NULL, and all behind a value that is never NULL."""
+        if not isinstance(value, Coalesce):
+            return value
+        found: list[Expression] = []
+        for each in value.arguments:
+            null = self.null(each)
+            found += [each] if null != TRUE else []
+            if null == FALSE:
+                break
+        if len(found) > 1:
+            return replace(value, arguments=tuple(found))
+        return found[0] if found else ConstantValue(value.type, None)
 
     def unknown(self, value: Expression) -> Condition:
         """The condition that a value is not known, since a column that it reads was left out."""

@@ -34,7 +34,19 @@ from harness.types.expressions import (
     Or,
 )
 from harness.types.patterns import CannotState, Characters, of_like, portable
-from harness.types.values import COMPARED, INTEGERS, alike, calculation, comparison, negative, retyped, takes, typname
+from harness.types.values import (
+    COMPARED,
+    CONTAINED,
+    INTEGERS,
+    alike,
+    calculation,
+    comparison,
+    negative,
+    retyped,
+    shown,
+    takes,
+    typname,
+)
 
 COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 _ALIASES = {"length": "char_length", "character_length": "char_length"}
@@ -54,6 +66,7 @@ def predicate(text: str, columns: Mapping[str, CatalogColumn], characters: Chara
 class _PredicateReader:
     def __init__(self, columns: Mapping[str, CatalogColumn], characters: Characters) -> None:
         self._columns, self._characters = columns, characters
+        self._enums = frozenset(each.base_type for each in columns.values() if each.base_kind == "e")
 
     def read(self, node: Any) -> Expression:
         read: dict[str, Callable[[Any], Expression]] = {
@@ -104,6 +117,8 @@ class _PredicateReader:
 
     def _cast(self, node: Any) -> Expression:
         to, value = typname(type_name(node.type_name)), self.read(unwrap(node.arg))
+        if node.type_name.typmods:
+            raise CannotState(f"it casts to {shown(to)} of a certain length or precision")
         if isinstance(value, ConstantValue):
             return retyped(value, to)
         if isinstance(value, ArrayOf) and to.startswith("_"):
@@ -137,25 +152,30 @@ class _PredicateReader:
                     return found if kind == "OP_ANY" else Not("bool", found)
             case "DISTINCT" | "NOT_DISTINCT" if left is not None and right is not None:
                 one, other = alike(left, right)
+                comparison("<>", one, other, self._enums)  # what cannot be compared cannot be told apart
                 distinct = IsDistinct("bool", one, other)
                 return distinct if kind == "DISTINCT" else Not("bool", distinct)
-        raise CannotState(f"it has the operator {name}")
+        raise CannotState(f"it has {_OPERATORS.get(kind, 'the operator {}').format(name)}")
 
     def _binary(self, name: str, left: Expression, right: Expression) -> Expression:
         if name in COMPARISONS:
-            return comparison(name, *alike(left, right))
+            return comparison(name, *alike(left, right), self._enums)
         if name in ("+", "-", "*", "/", "%"):
             return calculation(name, *alike(left, right))
         if name in ("~", "!~", "~*", "!~*", "~~", "!~~"):
             return self._match(name, left, right)
         if name in ("<@", "@>"):
             one, other = alike(*((left, right) if name == "<@" else (right, left)))
-            if one.type.startswith("_") and one.type[1:] in COMPARED and one.type == other.type:
+            if one.type.startswith("_") and one.type == other.type:
+                if one.type[1:] not in CONTAINED:
+                    raise CannotState(f"it compares arrays of {one.type[1:]}")
                 return ContainedBy("bool", one, other)
-        raise CannotState(f"it has the operator {name}")
+        raise CannotState(f"it has {_WRITTEN.get(name, f'the operator {name}')}")
 
     def _match(self, name: str, value: Expression, pattern: Expression) -> Expression:
-        if value.type not in ("text", "varchar") or not isinstance(pattern, ConstantValue) or pattern.text is None:
+        if value.type not in ("text", "varchar"):
+            raise CannotState(f"it matches {shown(value.type)} with a pattern")
+        if not isinstance(pattern, ConstantValue) or pattern.text is None:
             raise CannotState("it has a pattern that is not a constant")
         if name.endswith("~~"):
             text = of_like(pattern.text)
@@ -166,15 +186,12 @@ class _PredicateReader:
 
     def _in(self, value: Expression, items: tuple[Expression, ...]) -> Expression:
         typed = [alike(value, each) for each in items]
-        if any(one != value for one, _ in typed) or value.type not in (*COMPARED, *self._enums()):
+        if any(one != value for one, _ in typed) or value.type not in (*COMPARED, *self._enums):
             raise CannotState(f"it compares values of {value.type}")
         constants = tuple(other for _, other in typed if isinstance(other, ConstantValue) and other.text is not None)
         if len(constants) != len(items):
             raise CannotState("it has a list that is not of constants")
         return In("bool", value, constants)
-
-    def _enums(self) -> frozenset[str]:
-        return frozenset(each.base_type for each in self._columns.values() if each.base_kind == "e")
 
     def _null_test(self, node: Any) -> Expression:
         test = IsNull("bool", self.read(unwrap(node.arg)))
@@ -213,6 +230,8 @@ class _PredicateReader:
             return CountNulls("int4", arguments, null=_NULL_TESTS[name])
         if name == "array_length" and arguments[1:] == (ConstantValue("int4", "1"),):
             arguments = arguments[:1]
+        if name in _WRITTEN:
+            raise CannotState(f"it has {_WRITTEN[name]}")
         if name not in FUNCTIONS or len(arguments) != 1 or not takes(name, arguments[0].type):
             raise CannotState(f"it calls {name}()")
         return Call(FUNCTIONS[name] or arguments[0].type, name, arguments)
@@ -237,4 +256,25 @@ def _read_or_none(reader: _PredicateReader, node: Any) -> Expression | None:
     return reader.read(unwrap(node)) if node.WhichOneof("node") else None
 
 
-_WORDS = {"SubLink": "it has a query", "CaseExpr": "it has CASE", "MinMaxExpr": "it has GREATEST or LEAST"}
+_WORDS = {
+    "SubLink": "it has a query",
+    "CaseExpr": "it has CASE",
+    "MinMaxExpr": "it has GREATEST or LEAST",
+    "SQLValueFunction": "it has CURRENT_DATE, CURRENT_USER or another of these, which differ from call to call",
+    "A_Indirection": "it takes one part of a value: an element of an array, or a field",
+    "CollateClause": "it has COLLATE",
+    "RowExpr": "it has a row of several values",
+    "JsonIsPredicate": "it has IS JSON",
+    "XmlExpr": "it has an expression of XML",
+    "XmlSerialize": "it has an expression of XML",
+}
+_OPERATORS = {"OP_ANY": "{} ANY over an array", "OP_ALL": "{} ALL over an array", "NULLIF": "NULLIF"}
+_WRITTEN = {
+    "~~*": "ILIKE",
+    "!~~*": "NOT ILIKE",
+    "similar_to_escape": "SIMILAR TO",
+    "like_escape": "LIKE with ESCAPE",
+    "timezone": "AT TIME ZONE",
+    "overlaps": "OVERLAPS",
+}
+"""Operators and functions that people write in other words."""

@@ -24,6 +24,7 @@ _TYPES = (
         "Date",
         "Float4",
         "Float8",
+        "FloatText",
         "FromText",
     ),
     *("Inet", "Instance", "Int2", "Int4", "Int8", "IpAddress", "IpNetwork", "Json", "Jsonb", "Macaddr", "Macaddr8"),

@@ -16,6 +16,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from harness.types.conditions import FALSE, TRUE, Condition, either, leaf
+from harness.types.dialect import Absence, Dialect, WrittenValue
 from harness.types.expressions import (
     ArrayOf,
     Calculation,
@@ -29,11 +30,11 @@ from harness.types.expressions import (
     FitsSchema,
     Matches,
 )
-from harness.types.logic import Absence, Dialect, WrittenValue, condition
+from harness.types.logic import condition
 from harness.types.patterns import for_python
 from harness.types.python_names import quoted, raw
+from harness.types.values import FLOATS
 
-FLOATS = ("float4", "float8")
 INTEGERS = ("int2", "int4", "int8", "oid")
 _MIRRORED: Mapping[ComparisonSign, ComparisonSign] = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _SIGNS: Mapping[ComparisonSign, str] = {"=": "==", "<>": "!="}
@@ -259,7 +260,8 @@ def _dated(name: str, read: Callable[[str], object]) -> Callable[[str], str]:
 _DATES = {"date": "date", "time": "time", "timestamp": "datetime", "timestamptz": "datetime"}
 _WRITTEN: Mapping[str, Callable[[str], str]] = {
     **dict.fromkeys(INTEGERS, lambda text: str(int(text))),
-    "bool": lambda text: str(text == "true"),
+    "bool": lambda text: str(text in ("t", "true")),
+    **dict.fromkeys(("json", "jsonb"), lambda text: document(json.loads(text))),
     "numeric": _number,
     "float4": _real,
     "float8": _float,

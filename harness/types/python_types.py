@@ -9,6 +9,7 @@ from psycopg.postgres import types as registry
 
 from harness.catalog import Column
 from harness.types.model import DatabaseTypes, Unstated
+from harness.types.values import FLOATS, INTEGERS
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,9 @@ class Annotations:
         if element.base_kind == "c" or element.is_json or is_array(element):
             return "Text"
         found = self.json(element)
-        number = element.base_name in ("bool", "int2", "int4", "int8", "float4", "float8")
+        if element.base_name in FLOATS:
+            return f"FloatText[{found}]"
+        number = element.base_name in ("bool", *INTEGERS)
         return f"Annotated[{found}, Field(strict=False)]" if number else found
 
     def _enum(self, column: Column) -> str | None:

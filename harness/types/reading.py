@@ -29,10 +29,12 @@ from harness.types.model import (
 from harness.types.patterns import CannotState, Characters
 from harness.types.queries import PRIVILEGES, CatalogFunction, Parameter, Relation, Surroundings
 from harness.types.reading_rules import RuleReader, shaped, stated
+from harness.types.record_shapes import shapes
 from harness.types.rules import bound, forbids_null_elements, literal_default, value_set
 
 NO_LANGUAGE = "it is between rows: no type can say it"
 OF_TRIGGERS = "trigger: what it refuses or changes is only known to the database"
+HIDDEN = "the role has all of its columns in no record"
 
 
 @dataclass(frozen=True)
@@ -112,18 +114,27 @@ class _TypesReader:
         fields = tuple(self._field(table, column, rules, sets) for column in table.columns)
         self.unstated += self._between_rows(table)
         may = self._allowed(table.name, fields)
-        return TableShape(
+        shape = TableShape(
             name=table.name,
             kind="table",
             fields=may.fields,
             comment=table.comment,
-            rules=rules,
             selectable="select" in may.verbs,
             insertable="insert" in may.verbs,
             updatable="update" in may.verbs and any(each.update for each in may.fields),
             deletable="delete" in may.verbs and table.name not in self._declared.kept,
             foreign_keys=tuple((key, self._is_one_to_one(table, key.columns)) for key in table.foreign_keys),
         )
+        return replace(shape, rules=tuple(self._visible(shape, rules)))
+
+    def _visible(self, shape: TableShape, rules: Sequence[StatedRule]) -> Iterator[StatedRule]:
+        """Yields the rules of which a record has all columns; a role may have no such record, which is noted."""
+        records = [{each.name for each in fields} for _, fields in shapes(shape)]
+        for rule in rules:
+            if any(record.issuperset(rule.columns) for record in records):
+                yield rule
+            elif records:
+                self.unstated.append(Unstated(str(shape.name), rule.name, HIDDEN))
 
     def _field(
         self, table: Table, column: CatalogColumn, rules: Sequence[StatedRule], sets: Mapping[str, StatedRule]
@@ -208,7 +219,7 @@ class _TypesReader:
             return _Allowed(fields, frozenset(PRIVILEGES))
         may = self._around.privileges.get(table, {})
         verbs = frozenset().union(*may.values()) if may else frozenset()
-        return _Allowed(tuple(_as_allowed(each, may.get(each.name, frozenset())) for each in fields), verbs)
+        return _Allowed(tuple(_as_allowed(each, may[each.name]) for each in fields if may.get(each.name)), verbs)
 
     def _function(self, function: CatalogFunction) -> FunctionShape:
         taken = [each for each in function.parameters if each.mode in "ibv"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from harness.types.expressions import (
     And,
@@ -18,6 +17,7 @@ from harness.types.expressions import (
     IsNull,
     Or,
     columns,
+    rebuilt,
 )
 from harness.types.model import StatedRule
 
@@ -29,17 +29,13 @@ _LITERAL = re.compile(
 def bound(rule: StatedRule, fixed: Mapping[str, ConstantValue], renamed: Mapping[str, str]) -> StatedRule:
     """Returns a rule with constants for some of its columns, and other names for some (those can be NULL)."""
 
-    def of(part: Any) -> Any:
-        if isinstance(part, tuple):
-            return tuple(map(of, part))
-        if isinstance(part, ColumnRead):
-            name = renamed.get(part.name)
-            return fixed.get(part.name, part) if name is None else replace(part, name=name, nullable=True)
-        if isinstance(part, Expression):
-            return _decided(replace(part, **{each: of(value) for each, value in vars(part).items()}))
-        return part
+    def of(part: Expression) -> Expression:
+        if not isinstance(part, ColumnRead):
+            return _decided(part)
+        name = renamed.get(part.name)
+        return fixed.get(part.name, part) if name is None else replace(part, name=name, nullable=True)
 
-    expression = of(rule.expression)
+    expression = rebuilt(rule.expression, of)
     return StatedRule(rule.name, expression, columns(expression))
 
 

@@ -75,7 +75,7 @@ class ColumnTypes:
 
     def _element(self, column: Column) -> str:
         element = column.parts[0]
-        if element.base_kind in ("e", "c"):
+        if element.base_kind in ("e", "c") or is_array(element):
             return self._column(element)
         return self._noted(element_type(column, self._driver).typescript)
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
-from harness.types.expressions import ArrayOf, Calculation, ColumnRead, Compare, ConstantValue, Expression
+from harness.types.expressions import ArrayOf, Calculation, Compare, ConstantValue, Expression
 from harness.types.patterns import CannotState
 
 INTEGERS = ("int2", "int4", "int8")
-NUMBERS = (*INTEGERS, "numeric", "float4", "float8")
+FLOATS = ("float4", "float8")
+NUMBERS = (*INTEGERS, "numeric", *FLOATS)
 ORDERED = (*NUMBERS, "date", "time", "timestamp", "timestamptz")
 """Types whose order other languages keep; that of text depends on the collation."""
 
 COMPARED = (*ORDERED, "text", "varchar", "bpchar", "bool", "uuid")
+CONTAINED = (*INTEGERS, "text", "varchar", "bool", "uuid", "time")
+"""Types of which an array is searched alike in all languages: a value there is found by what it is."""
+
+_MOMENTS = ("date", "time", "timestamp", "timestamptz")
 
 _TAKES = {
     "char_length": ("text", "varchar"),
@@ -35,8 +41,22 @@ def typname(written: str) -> str:
     """Returns a type as it is written in a cast, as ``pg_type.typname``: ``_text`` for ``text[]``."""
     array = written.endswith("[]")
     bare = re.sub(r"\(.*\)", "", written.removesuffix("[]")).removeprefix("pg_catalog.").strip()
-    known = {"integer": "int4", "bigint": "int8", "smallint": "int2", "boolean": "bool", "decimal": "numeric"}
-    return f"{'_' if array else ''}{known.get(bare, bare)}"
+    return f"{'_' if array else ''}{_TYPNAMES.get(bare, bare)}"
+
+
+_TYPNAMES = {
+    "integer": "int4",
+    "bigint": "int8",
+    "smallint": "int2",
+    "boolean": "bool",
+    "decimal": "numeric",
+    "double precision": "float8",
+}
+
+
+def shown(type: str) -> str:
+    """Returns a ``pg_type.typname`` as a person knows it: ``text[]`` for ``_text``."""
+    return f"{type[1:]}[]" if type.startswith("_") else type
 
 
 def retyped(value: Expression, type: str) -> Expression:
@@ -47,6 +67,10 @@ def retyped(value: Expression, type: str) -> Expression:
         return _array_constant(value.text, type)
     if value.type in NUMBERS and type in INTEGERS and value.text is not None and not value.text.lstrip("-").isdigit():
         raise CannotState(f"it casts {value.text} to {type}")
+    if value.type in FLOATS and type in ("float8", "numeric"):
+        raise CannotState(f"it casts {value.type} to {type}")  # 0.1 as real is 0.100000001490116… as another number
+    if value.type == "bpchar" and value.text is not None:
+        return ConstantValue(type, value.text.rstrip(" "))
     return ConstantValue(type, value.text)
 
 
@@ -71,7 +95,7 @@ def negative(value: Expression) -> Expression:
 
 
 def alike(left: Expression, right: Expression) -> tuple[Expression, Expression]:
-    """Returns two values with the type of one of them, if they can be given one."""
+    """Returns two values with the type of one of them, if they can be given one; real and double keep their own."""
     if isinstance(left, ConstantValue) and left.type != right.type and right.type != "unknown":
         left = _widened(left, right.type)
     elif isinstance(right, ConstantValue) and right.type != left.type:
@@ -80,31 +104,31 @@ def alike(left: Expression, right: Expression) -> tuple[Expression, Expression]:
 
 
 def _widened(constant: ConstantValue, type: str) -> Expression:
-    if type == "float4" and constant.type == "float8":
-        raise CannotState("it compares float4 with float8")
+    if {constant.type, type} == {*FLOATS}:
+        return constant
+    if {constant.type, type} <= {*_MOMENTS} and (constant.type, type) != ("date", "timestamp"):
+        raise CannotState(f"it compares {type} with {constant.type}")
     if constant.type in NUMBERS and type in INTEGERS and not (constant.text or "0").lstrip("-").isdigit():
         raise CannotState(f"it compares {type} with {constant.text}")
     return retyped(constant, type)
 
 
-def comparison(operator: Any, left: Expression, right: Expression) -> Expression:
+def comparison(operator: Any, left: Expression, right: Expression, enums: Collection[str]) -> Expression:
     """Returns a comparison; raises :class:`CannotState` if other languages compare such values otherwise."""
-    families = (INTEGERS[:2], ("text", "varchar"))
+    families = (INTEGERS, FLOATS, ("text", "varchar"))
     if left.type != right.type and not any({left.type, right.type} <= {*each} for each in families):
-        raise CannotState(f"it compares {left.type} with {right.type}")
-    equality = operator in ("=", "<>")
-    known = COMPARED if equality else ORDERED
-    is_enum = "." in left.type or (left.type not in COMPARED and isinstance(left, ColumnRead))
-    if left.type not in known and not (equality and is_enum and not left.type.startswith("_")):
-        raise CannotState(f"it compares values of {left.type}")
+        raise CannotState(f"it compares {shown(left.type)} with {shown(right.type)}")
+    if left.type not in ((*COMPARED, *enums) if operator in ("=", "<>") else ORDERED):
+        raise CannotState(f"it compares values of {shown(left.type)}")
     return Compare("bool", operator, left, right)
 
 
 def calculation(operator: Any, left: Expression, right: Expression) -> Expression:
     """Returns a calculation; raises :class:`CannotState` if other languages calculate otherwise."""
-    type = left.type if left.type == right.type else "int4"
-    if (not {left.type, right.type} <= {*INTEGERS[:2]} and left.type != right.type) or type not in NUMBERS:
-        raise CannotState(f"it calculates with {left.type} and {right.type}")
+    types = {left.type, right.type}
+    type = left.type if len(types) == 1 else "float8" if types == {*FLOATS} else "int4"
+    if not (len(types) == 1 or types == {*FLOATS} or types <= {*INTEGERS[:2]}) or type not in NUMBERS:
+        raise CannotState(f"it calculates {shown(left.type)} {operator} {shown(right.type)}")
     if operator in "/%" and type not in INTEGERS:
         raise CannotState(f"it divides {type}")
     return Calculation("int4" if type == "int2" else type, operator, left, right)

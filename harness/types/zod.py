@@ -20,7 +20,6 @@ from harness.types.javascript_names import (
     name_map,
     pascal,
     property_names,
-    refuse_inherited,
     string,
     tuple_of,
 )
@@ -117,8 +116,6 @@ class _ZodFile:
                 values = f"the values of {table.name}.{name}"
                 yield self._set("", f"{owner}_{name}", literals.literals, values)
         properties = property_names((each.name for each in known), self._case, str(table.name))
-        if table.kind == "table":
-            refuse_inherited(properties.values(), str(table.name))
         if self._case == "camel" and known:
             name = self._names.name(f"{camel(owner)}Columns", f"the columns of {table.name}")
             yield f"export const {name} = {name_map(properties)} as const;\n"

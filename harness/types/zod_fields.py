@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.catalog import Column
-from harness.types.javascript import element_type, is_array, is_record, is_text_array, javascript_type
+from harness.types.javascript import element_type, is_array, is_record, is_text_array, javascript_type, type_in_text
 from harness.types.javascript_names import camel, key, string
 from harness.types.javascript_sets import LiteralSet, enum_of
 from harness.types.json_shapes import shape_schema
@@ -50,16 +50,25 @@ class ColumnSchemas:
 
     def _element(self, array: Column, called: str) -> str:
         (part,) = array.parts
-        if part.base_kind in ("e", "c") or is_text_array(array, self._driver):
+        if part.base_kind in ("e", "c") or is_array(part):
             return self._column(part, called)
         return _call(element_type(array, self._driver).schema, part, called)
 
     def _array(self, column: Column, called: str, field: Field | None) -> str:
-        element = self._element(column, called)
-        element += ".nullable()" if field is None or field.null_elements else ""
+        nullable = ".nullable()" if field is None or field.null_elements else ""
         if is_text_array(column, self._driver):
-            return f"pg.arrayText({string(called)}, {element})"
-        return f"z.array({element}, pg.column({string(called)}))"
+            return f"pg.arrayText({string(called)}, {self._in_text(column.parts[0], called)}{nullable})"
+        return f"z.array({self._element(column, called)}{nullable}, pg.column({string(called)}))"
+
+    def _in_text(self, element: Column, called: str) -> str:
+        """The schema of an element of an array that arrives as a text."""
+        if is_array(element):
+            return f"pg.arrayText({string(called)}, {self._in_text(element.parts[0], called)}.nullable())"
+        if element.base_kind == "e":
+            return self._column(element, called)
+        found, read = type_in_text(element)
+        schema = _call(found.schema, element, called)
+        return f"pg.elementText({read}, {schema})" if read else schema
 
 
 def _call(schema: str, column: Column, called: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from harness.types.conditions import TRUE, Condition, leaf
+from harness.types.dialect import Absence, Dialect, WrittenValue
 from harness.types.expressions import (
     ArrayOf,
     Calculation,
@@ -24,15 +25,15 @@ from harness.types.javascript import NODE, is_text_array
 from harness.types.javascript_constants import MOMENTS, constant
 from harness.types.javascript_names import bare, member, string
 from harness.types.json_shapes import shape_schema
-from harness.types.logic import Absence, Dialect, WrittenValue, nullness
+from harness.types.logic import nullness
 from harness.types.model import Field, ShapeName
+from harness.types.values import FLOATS
 
 RUNTIME = "pg"
 """The name of ``runtime.ts`` in generated files: ``pg.charLength(…)``."""
 
 _OPPOSITES: Mapping[ComparisonSign, ComparisonSign] = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _SIGNS: Mapping[ComparisonSign, str] = {"=": "===", "<>": "!==", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_FLOATS = ("float4", "float8")
 _FUNCTIONS = {
     "char_length": "charLength",
     "octet_length": "octetLength",
@@ -111,7 +112,7 @@ class JavaScriptDialect(Dialect):
         text = self._possible(last)
         self._is_last = False
         for each in reversed(first):
-            if isinstance(each, ColumnRead):
+            if isinstance(each, ColumnRead) and not self._is_parsed(each):
                 text = f"({self._possible(each)} ?? {text})"
             else:
                 null = nullness(each, self)
@@ -155,9 +156,14 @@ class JavaScriptDialect(Dialect):
             text = f"({text} ?? {self._default(field, column.type)})"
         elif self._is_last and column.nullable:
             text += "!"
-        if is_text_array(field.column, self._driver):
+        if self._is_parsed(column):
             return f"({RUNTIME}.parsedArray({bare(text)}) ?? [])"
         return text
+
+    def _is_parsed(self, column: ColumnRead) -> bool:
+        """Whether a column is an array that arrives as a text."""
+        field = self._fields.get(column.name)
+        return field is not None and is_text_array(field.column, self._driver)
 
     def _possible(self, value: Expression) -> str:
         """An argument of COALESCE, which may be NULL unless it is the last."""
@@ -165,10 +171,14 @@ class JavaScriptDialect(Dialect):
             return self.value(value)
         text, field = self._column(value), self._fields.get(value.name)
         is_moment = value.type in MOMENTS and self._driver == NODE
+        if self._is_parsed(value):
+            return text
         if field is not None and self.absence(value) is Absence.DEFAULT and value.nullable:
-            own = self._property(value)
-            default = self._default(field, value.type)
-            return f"({own} === undefined ? {default} : {own}{'?.getTime()' if is_moment else ''})"
+            own, default = self._property(value), self._default(field, value.type)
+            there = f"{own}!" if self._is_last else f"{own}?" if is_moment else own
+            return f"({own} === undefined ? {default} : {there}{'.getTime()' if is_moment else ''})"
+        if is_moment and self.absence(value) is Absence.DEFAULT:
+            return self._time(value)
         if is_moment:
             return f"{text}.getTime()" if self._is_last or not value.nullable else f"{text}?.getTime()"
         return text
@@ -194,15 +204,15 @@ class JavaScriptDialect(Dialect):
         if function == "isempty":
             return f'({value} === "empty")'
         if function == "abs":
-            return self._absolute(type, value)
+            return self._absolute(arguments[0])
         if type == "bpchar":
             value = f"{RUNTIME}.withoutBlanks({value})"
         return f"{RUNTIME}.{_FUNCTIONS[function]}({bare(value)})"
 
-    def _absolute(self, type: str, value: str) -> str:
-        if self._comparing(type) == "compareNumeric":
-            return f"{RUNTIME}.absolute({value})"
-        return f"Math.abs({self._number(type, value)})"
+    def _absolute(self, value: Expression) -> str:
+        if self._comparing(value.type) == "compareNumeric":
+            return f"{RUNTIME}.absolute({bare(self.value(value))})"
+        return f"Math.abs({bare(self._number(value))})"
 
     def _calculation(self, calculation: Calculation) -> str:
         type, operator = calculation.type, calculation.operator
@@ -210,20 +220,25 @@ class JavaScriptDialect(Dialect):
         if self._comparing(type) == "compareNumeric":
             names = {"+": "plus", "-": "minus", "*": "times", "/": "quotient", "%": "remainder"}
             return f"{RUNTIME}.{names[operator]}({bare(left)}, {bare(right)})"
-        left, right = self._number(type, left), self._number(type, right)
-        if operator == "/" and type not in _FLOATS:
+        left, right = self._number(calculation.left), self._number(calculation.right)
+        if operator == "/" and type not in FLOATS:
             return f"Math.trunc({left} / {right})"
-        return f"({left} {operator} {right})"
+        return f"Math.fround({left} {operator} {right})" if type == "float4" else f"({left} {operator} {right})"
 
-    def _number(self, type: str, value: str) -> str:
-        """A value that JavaScript can calculate with."""
-        return f"Number({value})" if type in _FLOATS and self._driver != NODE else value
+    def _number(self, value: Expression) -> str:
+        """A value that JavaScript can calculate with; of a real, of which it has the shortest text, the exact one."""
+        text, is_read = self.value(value), not isinstance(value, ConstantValue | Calculation)
+        if value.type in FLOATS and is_read and self._driver != NODE:
+            text = f"Number({bare(text)})"
+        if value.type != "float4" or isinstance(value, Calculation) or _is_real(value):
+            return text
+        return f"Math.fround({bare(text)})"
 
     def _comparing(self, type: str) -> str:
         """The function that compares two values of a type; empty if JavaScript's own operators do."""
         if type == "numeric" or (type == "int8" and self._driver == NODE):
             return "compareNumeric"
-        if type in _FLOATS:
+        if type in FLOATS:
             return "compareFloats"
         return "compareMoments" if type in MOMENTS and self._driver != NODE else ""
 
@@ -245,9 +260,9 @@ class JavaScriptDialect(Dialect):
         return field is not None and field.values is not None and right.text not in field.values.values
 
     def _side(self, value: Expression, type: str) -> str:
+        if value.type == "float4":
+            return self._number(value)
         text = self.value(value)
-        if type == "float4" or value.type == "float4":
-            return f"Math.fround({text})" if not _is_real(value) else text
         if type == "bpchar" and not isinstance(value, ConstantValue):
             return f"{RUNTIME}.withoutBlanks({text})"
         if type in MOMENTS and self._driver == NODE and isinstance(value, ColumnRead):

@@ -172,12 +172,6 @@ TABLES = {
         "",
         f"project.yml:5:5: table app.aB and table app.a_b would both be called ABRow in app.ts\nhint: {TWO}\n",
     ),
-    "a property of every object": (
-        'create table app.cars (id integer, "constructor" text);',
-        "",
-        "project.yml:6:5: a column of app.cars would be the property constructor, which every object of JavaScript has"
-        f"\nhint: {RENAME}\n",
-    ),
     "a reserved word": (
         "create type app.\"class\" as enum ('a');",
         "",

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.types.agreement import judges
+from harness.types.agreement.cases import TriedRecord
+from harness.types.agreement.trying import TriedTable
 from tests.cli.conftest import Cli, Run
 from tests.cli.types_project import small_project
 from tests.types.node_programs import PACKAGES
@@ -73,6 +75,39 @@ def test_what_is_not_proved_is_a_finding(tiny: Cli, run: Run) -> None:
     code, said, error = run("types", "--language", "pydantic", *ROWS)
     assert (code, error) == (1, "")
     assert "app.never: not proved; " in said and "    no row breaks never_a_check alone\n" in said
+
+
+def test_an_error_of_our_own_ends_one_proof(tiny: Cli, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cases(self: TriedTable, *_: object) -> list[TriedRecord]:
+        return [] if self._table.name.table == "things" else [][0]
+
+    monkeypatch.setattr(TriedTable, "cases", cases)
+    tiny.write(MIGRATION, f"{TINY}create table app.fails (a integer);\n")
+    code, said, error = run("types", "--language", "pydantic", *ROWS, "--report", "json")
+    assert (code, error) == (1, "")
+    assert "  app.fails: ERROR, not proved: IndexError: list index out of range, at harness/types/agreement/" in said
+    assert ": this is a bug in harness\n" in said and "  app.things: not proved; 0 accepted" in said
+    (output,) = json.loads((tiny.root / ".harness/reports/types.json").read_text())["outputs"]
+    assert [each.get("error", "")[:10] for each in output["tables"]] == ["IndexError", ""]
+
+
+def test_a_property_of_every_object_of_javascript(tiny: Cli, run: Run) -> None:
+    cars = 'create table app.cars (id integer not null, "constructor" text, constraint cars_id check (id > 0));\n'
+    reads = "create function app.newest() returns app.cars language sql as 'select * from app.cars limit 1';\n"
+    tiny.write(
+        MIGRATION, f"{TINY}{cars}{reads}create table app.upper (to_string text, \"toString\" text default 'a');\n"
+    )
+    tiny.replace("project.yml", "  app.things: Thing\n", "  app.things: Thing\n  app.cars: Car\n")
+    code, said, error = run("types", *ROWS)
+    assert (code, error) == (0, "")
+    left_out = "every object of JavaScript has this property: Zod does not see it missing, and the table is left out"
+    assert f"    app.cars  constructor: {left_out}\n    app.upper  toString: {left_out}\n" in said
+    assert "cars" not in (tiny.root / "types/zod/app.ts").read_text().lower()
+    for language, name in (("python", "app.py"), ("typescript", "app.ts")):
+        text = (tiny.root / "types" / language / name).read_text()
+        assert "CarsRow" in text and "Car" in text and "toString" in text
+    proved = [[verdict(each) for each in part.strip().split("\n")[1:]] for part in said.split("\n\n")[-2:]]
+    assert [len(each) for each in proved] == [1, 3] and all("agrees" in line for each in proved for line in each)
 
 
 def test_check_and_prove_go_together(tiny: Cli, run: Run) -> None:

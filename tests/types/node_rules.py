@@ -13,6 +13,7 @@ from typing import Any
 from harness.types import expressions as e
 from harness.types.model import Field
 from tests.types.javascript_samples import array, column, field
+from tests.types.three_valued import columns_read
 
 ABSENT = object()
 """The value of a column that a record leaves out."""
@@ -214,7 +215,7 @@ class _Record:
                 return None if one is None or other is None else (one == other) == (operator == "=")
             case e.IsTrue(value=value) if self.truth(value) is True:
                 return True  # whatever the columns are that it leaves out
-        if any(self._values[name] is ABSENT for name in e.columns(predicate)):
+        if any(self._values[name] is ABSENT for name in columns_read(predicate)):
             return None
         return self._test(predicate)
 

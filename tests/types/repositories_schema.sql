@@ -38,6 +38,7 @@ create table app.notes (
     constraint notes_pkey primary key (person_id, number)
 );
 create table app.marks (mark text);
+create table app.connection (id integer primary key, email text not null);
 create table app.changes (changes integer primary key, note text);
 
 create view app.adults as

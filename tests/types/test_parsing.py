@@ -61,6 +61,10 @@ COLUMNS = {
         _column("word", "text"),
         _column("short", "varchar"),
         _column("done", "bool"),
+        _column("f", "float4"),
+        _column("d", "float8"),
+        _column("day", "date"),
+        _column("days", "_date"),
         _column("tags", "_text"),
         _column("file", "bytea"),
         _column("doc", "jsonb"),
@@ -74,6 +78,7 @@ COLUMNS = {
 N, M = ColumnRead("int4", "n", nullable=False), ColumnRead("int4", "m", nullable=True)
 WORD, DONE = ColumnRead("text", "word", nullable=True), ColumnRead("bool", "done", nullable=True)
 DURING = ColumnRead("tstzrange", "during", nullable=True)
+F, D = ColumnRead("float4", "f", nullable=True), ColumnRead("float8", "d", nullable=True)
 PRICE = ColumnRead("numeric", "price", nullable=True)
 
 
@@ -97,6 +102,13 @@ def _int(value: int) -> ConstantValue:
         ("(n > -1)", Compare("bool", ">", N, _int(-1))),
         ("(price <> 'NaN'::numeric)", Compare("bool", "<>", PRICE, ConstantValue("numeric", "NaN"))),
         ("(price >= (0)::numeric)", Compare("bool", ">=", PRICE, ConstantValue("numeric", "0"))),
+        ("(f > (0.1)::double precision)", Compare("bool", ">", F, ConstantValue("float8", "0.1"))),
+        ("(f > (0.1)::real)", Compare("bool", ">", F, ConstantValue("float4", "0.1"))),
+        ("(d > (0.1)::real)", Compare("bool", ">", D, ConstantValue("float4", "0.1"))),
+        ("(f < d)", Compare("bool", "<", F, D)),
+        ("((f * d) < f)", Compare("bool", "<", Calculation("float8", "*", F, D), F)),
+        ("(n < big)", Compare("bool", "<", N, ColumnRead("int8", "big", nullable=True))),
+        ("(word <> ('a '::bpchar)::text)", Compare("bool", "<>", WORD, _text("a"))),
         (
             "((n >= 0) AND (n <= m))",
             And("bool", (Compare("bool", ">=", N, _int(0)), Compare("bool", "<=", N, M))),
@@ -177,7 +189,33 @@ def test_a_predicate_becomes_a_tree(text: str, expected: Expression) -> None:
         ("((n)::numeric > price)", "it casts int4 to numeric"),
         ("(n > 0.5)", "it compares int4 with 0.5"),
         ("((price / (2)::numeric) > (1)::numeric)", "it divides numeric"),
-        ("((who).name = 'a'::text)", "it has an expression of the sort A_Indirection"),
+        ("((who).name = 'a'::text)", "it takes one part of a value: an element of an array, or a field"),
+        ("(tags[1] = 'a'::text)", "it takes one part of a value: an element of an array, or a field"),
+        ("((at - at) < '1 day'::interval)", "it calculates timestamptz - timestamptz"),
+        ("('a'::text = ANY (tags))", "it has = ANY over an array"),
+        ("(n > ALL (ARRAY[1, 2]))", "it has > ALL over an array"),
+        ("(NULLIF(word, ''::text) IS NULL)", "it has NULLIF"),
+        ("(word !~~* 'a%'::text)", "it has NOT ILIKE"),
+        ("(word ~~* 'a%'::text)", "it has ILIKE"),
+        ("(word ~ similar_to_escape('a|b'::text))", "it has SIMILAR TO"),
+        ("((at AT TIME ZONE 'UTC'::text) = at)", "it has AT TIME ZONE"),
+        ("(mood ~ 'a'::text)", "it matches app.mood with a pattern"),
+        ("((word COLLATE \"C\") = 'a'::text)", "it has COLLATE"),
+        ("(word IS JSON)", "it has IS JSON"),
+        ("(ROW(n, m) = ROW(1, 2))", "it has a row of several values"),
+        (
+            "(at > CURRENT_TIMESTAMP)",
+            "it has CURRENT_DATE, CURRENT_USER or another of these, which differ from call to call",
+        ),
+        ("((price)::numeric(5,0) = price)", "it casts to numeric of a certain length or precision"),
+        ("((f)::double precision = d)", "it casts float4 to float8"),
+        ("(d > ((0.1)::real)::double precision)", "it casts float4 to float8"),
+        ("(at > '2020-01-01'::date)", "it compares timestamptz with date"),
+        ("(day > '2020-01-01 12:00:00'::timestamp without time zone)", "it compares date with timestamp"),
+        ("(doc IS DISTINCT FROM '{}'::jsonb)", "it compares values of jsonb"),
+        ("(doc = '{}'::jsonb)", "it compares values of jsonb"),
+        ("(tags = '{a}'::text[])", "it compares values of text[]"),
+        ("(days <@ '{2020-01-01}'::date[])", "it compares arrays of date"),
         ("(who IS NOT NULL)", "who is a value of several parts"),
         ("(place ~= place)", "it has the operator ~="),
         ("(other > 0)", "it reads other, which is no column of the record"),

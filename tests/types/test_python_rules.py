@@ -109,6 +109,8 @@ def test_conditions_are_readable(predicate: Expression, expected: str) -> None:
             "2026-01-01 00:00:00+02",
             "dt.datetime(2026, 1, 1, 0, 0, tzinfo=dt.timezone(dt.timedelta(seconds=7200)))",
         ),
+        ("bool", "t", "True"),
+        ("jsonb", '{"a": [1, true]}', '{"a": [1, True]}'),
         ("text", "it's", '"it\'s"'),
         ("text", 'a"\n\\', "'a\"\\n\\\\'"),
     ],

@@ -9,6 +9,7 @@ from psycopg import sql
 
 from harness.errors import ProjectError
 from harness.server.connection import Server
+from harness.types import pydantic_models
 from harness.types.model import DatabaseTypes
 from harness.types.queries import read
 from tests.types.from_server import built, functions, table, types_of
@@ -19,7 +20,12 @@ create schema app;
 grant usage on schema app to {READER};
 grant usage on schema app to public;
 create table app.whole (id integer primary key, note text, at timestamptz not null default now());
-create table app.parts (id integer not null, note text, secret text, number integer generated always as identity);
+create table app.parts (
+    id integer not null, note text, secret text, number integer generated always as identity, hidden text,
+    constraint parts_note check (note <> ''), constraint parts_secret check (secret <> ''),
+    constraint parts_both check (secret <> note), constraint parts_sent check (id > 0 or secret = 'x'),
+    constraint parts_hidden check (hidden in ('a', 'b'))
+);
 create table app.read_only (id integer);
 create table app.write_only (id integer);
 create table app.nothing (id integer);
@@ -94,6 +100,16 @@ def test_columns(types: DatabaseTypes) -> None:
     assert [each.name for each in parts.updated] == ["note"]
     whole = table(types, "whole")
     assert len(whole.selected) == len(whole.inserted) == len(whole.updated) == 3
+
+
+def test_rules_of_which_a_record_has_all_columns(types: DatabaseTypes) -> None:
+    parts = table(types, "parts")
+    assert [each.name for each in parts.rules] == ["parts_note", "parts_secret", "parts_sent"]
+    assert [each.name for each in parts.fields] == ["id", "note", "secret"]
+    unstated = {each.subject: each.reason for each in types.unstated if each.table == "app.parts"}
+    assert unstated == dict.fromkeys(["parts_both", "parts_hidden"], "the role has all of its columns in no record")
+    text = pydantic_models.render(types)["app.py"]
+    assert "parts_hidden" not in text and 'RowRule("parts_both"' not in text
 
 
 def test_functions(types: DatabaseTypes) -> None:

@@ -29,7 +29,6 @@ from harness.types.expressions import (
     Matches,
     Not,
     Or,
-    columns,
 )
 from harness.types.patterns import for_python
 
@@ -52,6 +51,32 @@ _READ: Mapping[str, Callable[[str], Any]] = {
     "float8": float,
     **dict.fromkeys(("int2", "int4", "int8"), int),
 }
+
+
+def columns_read(expression: Expression) -> set[str]:
+    """The columns that decide what an expression is: COALESCE reads none behind what is never NULL."""
+    if isinstance(expression, ColumnRead):
+        return {expression.name}
+    parts = [each for value in vars(expression).values() for each in (value if isinstance(value, tuple) else (value,))]
+    if isinstance(expression, Coalesce):
+        last = next((place for place, each in enumerate(parts) if _is_never_null(each)), len(parts))
+        parts = parts[: last + 1]
+    return {name for each in parts if isinstance(each, Expression) for name in columns_read(each)}
+
+
+def _is_never_null(value: object) -> bool:
+    match value:
+        case ColumnRead(nullable=nullable):
+            return not nullable
+        case ConstantValue(text=text):
+            return text is not None
+        case Coalesce(arguments=arguments):
+            return any(map(_is_never_null, arguments))
+        case Call(function=function, arguments=arguments):
+            return function != "array_length" and all(map(_is_never_null, arguments))
+        case Calculation(left=left, right=right):
+            return _is_never_null(left) and _is_never_null(right)
+    return isinstance(value, CountNulls | ArrayOf)
 
 
 def truth(predicate: Expression, row: Row) -> bool | None:
@@ -155,7 +180,7 @@ def _key(expression: Expression, value: Any) -> Any:
 
 
 def _is_unknown(value: Expression, row: Row) -> bool:
-    return any(row[name] is ABSENT for name in columns(value))
+    return any(row[name] is ABSENT for name in columns_read(value))
 
 
 def _undecided(*values: Any) -> bool:

@@ -242,6 +242,11 @@ def _elements(value: Any) -> Any:
     return [None if bare == "NULL" else text for (_, bare), text in zip(found, texts, strict=True)]
 
 
+def _float(value: Any) -> Any:
+    """The number of a text as PostgreSQL prints it."""
+    return float(value) if isinstance(value, str) and re.fullmatch(_FINITE, value, re.ASCII) else value
+
+
 _ELEMENT = r'"((?:[^"\\]|\\.)*)"|([^",{}\\]+)'
 _ARRAY = re.compile(rf"\{{(?:(?:{_ELEMENT})(?:,(?:{_ELEMENT}))*)?\}}", re.DOTALL)
 
@@ -287,3 +292,5 @@ IpAddress: TypeAlias = Instance[IPv4Address | IPv6Address | IPv4Interface | IPv6
 IpNetwork: TypeAlias = Instance[IPv4Network | IPv6Network]
 FromText: TypeAlias = Annotated[T, BeforeValidator(_elements)]
 """An array that psycopg leaves as a text, for it does not know the type of its elements."""
+FloatText: TypeAlias = Annotated[T, BeforeValidator(_float)]
+"""A float in such an array."""

@@ -183,6 +183,22 @@ export const arrayText = (name: string, element: z.ZodType<unknown, unknown>) =>
     }
   });
 
+/** An element of such an array, which `read` makes a value of; what it cannot read stays a text. */
+export const elementText = (read: (value: string) => unknown, schema: z.ZodType<unknown, unknown>) =>
+  z.string().transform(read).pipe(schema);
+
+export const readBool = (value: string) => (value === "t" ? true : value === "f" ? false : value);
+export const readNumber = (value: string) => (value === "NaN" ? NaN : isNaN(Number(value)) ? value : Number(value));
+export const readMoment = (value: string) => value.replace(" ", "T");
+
+export function readDocument(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return undefined;
+  }
+}
+
 // Types as JSON has them.
 
 /** A bigint as a number: what is rounded to its bounds may have been within. */

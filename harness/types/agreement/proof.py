@@ -7,9 +7,11 @@ from contextlib import AbstractContextManager
 
 from harness.catalog.canonical import Canonical
 from harness.declarations import DeclaredCheck
+from harness.errors import HarnessError
 from harness.kinds.base import Kind, Subject
 from harness.probes import TimeLimits
 from harness.project.model import Project, TableName, TypesOutput
+from harness.proving import bug
 from harness.proving.effort import PROBE_MILLISECONDS
 from harness.proving.prover_database import ProverDatabase
 from harness.races.database import Databases
@@ -44,9 +46,10 @@ class Proof:
         self._database.close()
 
     def verdicts(self, output: TypesOutput, types: DatabaseTypes, rendered: Rendered) -> Iterator[TableVerdict]:
-        """Yields the verdict on each table.
+        """Yields the verdict on each table; a failure of our own is the verdict on its table only.
 
-        Raises :class:`~harness.types.agreement.judges.CannotRun` if nobody can run the types on this machine.
+        Raises :class:`~harness.types.agreement.judges.CannotRun` if nobody can run the types on this machine, and
+        :class:`~harness.errors.TargetError` if the server went away.
         """
         with self._judge(output, types, rendered) as judge:
             for module in types.modules:
@@ -61,12 +64,16 @@ class Proof:
 
     def _verdict(self, verdict: TableVerdict, output: TypesOutput, judge: Judge) -> TableVerdict:
         try:
-            records = self._tried(verdict.shape, output.role)
+            cases = held(verdict, self._tried(verdict.shape, output.role), output.driver)
+            compare(verdict, cases, judge.judge(cases))
         except UNFILLABLE as reason:
             verdict.unfillable = str(reason)
-            return verdict
-        cases = held(verdict, records, output.driver)
-        compare(verdict, cases, judge.judge(cases))
+        except HarnessError:
+            raise
+        except Exception as error:
+            if self._database.connection.closed:
+                raise
+            verdict.error, verdict.traceback = bug.reason(error), bug.text(error)
         return verdict
 
     def _tried(self, shape: TableShape, role: str | None) -> Sequence[TriedRecord]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +13,6 @@ from harness.catalog import Column
 from harness.types.agreement.cases import SentValue
 
 _INTEGERS = ("int2", "int4", "int8")
-_NUMERIC = (1700, 1231)
-"""The OIDs of numeric and of its array."""
-
 _OIDS = {"int2": 21, "int4": 23, "int8": 20, "float4": 700, "varchar": 1043}
 """OIDs of types that values were sent without, for their limits."""
 
@@ -39,8 +36,8 @@ def as_of_column(column: Column, sent: SentValue) -> SentValue:
     return SentValue(sent.text, oid, sent.json, sent.json, int(sent.python))
 
 
-def read(cursor: psycopg.Cursor[Any]) -> dict[str, SentValue]:
-    """Reads a row whose last column is its JSON."""
+def read(cursor: psycopg.Cursor[Any], columns: Iterable[Column]) -> dict[str, SentValue]:
+    """Reads a row of some of the columns, and of its JSON behind them."""
     result = cursor.pgresult
     assert result is not None and cursor.description is not None, "it returns a row"
     *texts, document = [
@@ -52,13 +49,31 @@ def read(cursor: psycopg.Cursor[Any]) -> dict[str, SentValue]:
     except (psycopg.DataError, ValueError, OverflowError):
         python = [_alone(cursor, place) for place in range(len(names))]
     documents: Mapping[str, Any] = json.loads(document or "{}")
-    exact: Mapping[str, Any] = json.loads(document or "{}", parse_int=str, parse_float=str)
+    digits: Mapping[str, Any] = json.loads(document or "{}", parse_int=str, parse_float=str)
+    known = {column.name: column for column in columns}
     found = {}
     for place, (name, text) in enumerate(zip(names, texts, strict=True)):
-        oid = result.ftype(place)
-        best = exact if oid in _NUMERIC else documents
-        found[name] = SentValue(text, oid, documents[name], best[name], python[place])
+        exact = _exact(known[name], documents[name], digits[name])
+        found[name] = SentValue(text, result.ftype(place), documents[name], exact, python[place])
     return found
+
+
+def _exact(column: Column, document: Any, digits: Any) -> Any:
+    """The JSON of a value with a text for each number of type numeric; ``digits`` has texts for all numbers."""
+    match document:
+        case list() if column.base_name.startswith("_") and column.parts:
+            (part,) = column.parts
+            # The rows of an array of several dimensions have no type of their own.
+            pairs = zip(document, digits, strict=True)
+            return [_exact(column if _is_row(each, part) else part, each, exact) for each, exact in pairs]
+        case dict() if column.base_kind == "c":
+            return {part.name: _exact(part, document[part.name], digits[part.name]) for part in column.parts}
+        case _:
+            return digits if column.base_name == "numeric" else document
+
+
+def _is_row(document: Any, part: Column) -> bool:
+    return isinstance(document, list) and not (part.is_json or part.base_name.startswith("_"))
 
 
 def _alone(cursor: psycopg.Cursor[Any], place: int) -> Any:

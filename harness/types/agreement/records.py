@@ -95,7 +95,9 @@ class ServerRecords:
             return {}
         try:
             with self.connection.transaction(force_rollback=True):
-                found = read(self.connection.execute(f"select t.*, to_json(t)::text from ({query}) as t".encode()))
+                # Without the star, t would be a column of that name.
+                asked = self.connection.execute(f"select t.*, to_json(t.*)::text from ({query}) as t".encode())
+                found = read(asked, columns)
         except psycopg.Error:
             return None
         return {column.name: as_of_column(column, found[column.name]) for column in columns}

@@ -243,7 +243,7 @@ class TriedTable:
         try:
             with self._connection.transaction(force_rollback=True):
                 cursor = self._connection.execute(f"{insert} returning *, to_json({alias}.*)::text".encode())
-                return (read(cursor) if cursor.rowcount else None), None
+                return (read(cursor, self._table.columns) if cursor.rowcount else None), None
         except psycopg.Error as error:
             if self._connection.closed:
                 raise

@@ -42,6 +42,7 @@ class Disagreement:
 class TableVerdict:
     """The verdict on one table: numbers of cases by side, rules that were broken, and what differs.
 
+    ``unfillable`` is the reason why no rows can be drawn, ``error`` the failure of the proof itself, if there is one.
     ``unstated`` is the number of CHECKs that the types do not state.
     """
 
@@ -53,6 +54,8 @@ class TableVerdict:
     left_out: Counter[str] = field(default_factory=Counter)
     disagreements: list[Disagreement] = field(default_factory=list)
     unfillable: str | None = None
+    error: str | None = None
+    traceback: str | None = None
 
     @property
     def untried(self) -> tuple[str, ...]:
@@ -69,11 +72,15 @@ class TableVerdict:
     @property
     def agrees(self) -> bool:
         """Whether rows were tried, and nothing differed or stayed untried."""
-        return not (self.disagreements or self.untried or self.unfillable) and self.accepted > 0
+        return not (self.disagreements or self.untried or self.unfillable or self.error) and self.accepted > 0
 
     def lines(self) -> Iterator[str]:
         """Yields the verdict as lines of text."""
         name = str(self.shape.name)
+        if self.error:
+            yield f"  {name}: ERROR, not proved: {self.error}"
+            yield "    please report it; --report json writes its traceback"
+            return
         if self.unfillable:
             yield f"  {name}: not proved, no rows can be drawn: {self.unfillable}"
             return
@@ -102,6 +109,7 @@ class TableVerdict:
             "not_broken": list(self.untried),
             "left_out": dict(sorted(self.left_out.items())),
             "unfillable": self.unfillable,
+            **({"error": self.error, "traceback": self.traceback} if self.error else {}),
             "disagreements": [str(each) for each in self.disagreements],
         }
 

@@ -36,13 +36,16 @@ class ClassWriter:
     def _schema(self, connection: ConnectionKind) -> list[str]:
         name = f"{connection.prefix}{model(self._module.schema, 'Repositories')}"
         about = [f"The repositories of the schema {self._module.schema}, and its functions that are of no table."]
-        rows = {identifier(each.shape.name.table): _class_name(each.shape, connection) for each in self._module.tables}
+        names = ModuleNames(name, ("connection",))
+        rows = {
+            names.free(identifier(each.shape.name.table), str(each.shape.name)): _class_name(each.shape, connection)
+            for each in self._module.tables
+        }
         head = [
             f"    def __init__(self, connection: {connection.prefix}Connection[Any]) -> None:",
             "        super().__init__(connection)",
             *(f"        self.{table} = {own}(connection)" for table, own in rows.items()),
         ]
-        names = ModuleNames(name, ("connection", *rows))
         methods = self._of_relations(self._module.views, self._module.functions, names)
         return _class(name, about, methods, connection, head)
 

@@ -43,12 +43,13 @@ class Upsert:
 class TableRepository:
     """The repository of a table: its shape says which rows can be created, changed and deleted.
 
-    ``key`` finds a row, and is empty if the table has none. ``views`` and ``functions`` are those whose rows are about
-    this table.
+    ``key`` finds a row, and is empty if the table has none. ``is_readable`` if the role reads every column.
+    ``views`` and ``functions`` are those whose rows are about this table.
     """
 
     shape: TableShape
     key: tuple[Field, ...] = ()
+    is_readable: bool = True
     lookups: tuple[Lookup, ...] = ()
     upserts: tuple[Upsert, ...] = ()
     views: tuple[TableShape, ...] = ()

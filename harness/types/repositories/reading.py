@@ -108,6 +108,7 @@ class _RepositoryReader:
         found = TableRepository(
             shape=shape,
             key=columns,
+            is_readable=len(readable) == len(table.columns),
             lookups=tuple(_lookups(table, readable, columns)),
             views=views,
             functions=functions,
@@ -144,7 +145,7 @@ def _lookups(table: Table, readable: Mapping[str, Field], key: tuple[Field, ...]
 def _by_unique_keys(table: Table, readable: Mapping[str, Field], order: tuple[str, ...]) -> Iterator[Lookup]:
     first = next(_keys(table, readable), None)
     for index in sorted(table.unique_keys, key=lambda each: each is not first):
-        columns = _read(index, readable)
+        columns = _columns_of(index, readable)
         if columns and index.valid:
             yield Lookup(
                 name="" if index is first else _by(columns) if index.is_plain else index.name,
@@ -161,7 +162,7 @@ def _by_indexes(table: Table, readable: Mapping[str, Field], order: tuple[str, .
         if index.method != "btree" or not index.valid or (index.unique and not index.is_plain):
             continue
         if not index.is_plain:
-            columns = _read(index, readable)
+            columns = _columns_of(index, readable)
             if columns:
                 yield Lookup(index.name, columns, _terms(index, columns), order, index.name, is_one=False)
             continue
@@ -189,10 +190,11 @@ def _by(columns: Sequence[Field]) -> str:
     return "by_" + "_and_".join(each.name for each in columns)
 
 
-def _read(index: Index, readable: Mapping[str, Field]) -> tuple[Field, ...]:
-    """The columns that the keys of an index read; none if one of them cannot be read."""
+def _columns_of(index: Index, readable: Mapping[str, Field]) -> tuple[Field, ...]:
+    """The columns that the keys of an index read; none if one of them, or of its predicate, cannot be read."""
     names = dict.fromkeys(column for key in index.expressions for column in _columns(key))
-    return tuple(readable[each] for each in names) if names and all(each in readable for each in names) else ()
+    everything = (*names, *(sql.columns(index.predicate) if index.predicate else ()))
+    return tuple(readable[each] for each in names) if all(each in readable for each in everything) else ()
 
 
 def _columns(key: str) -> tuple[str, ...]:
@@ -231,7 +233,7 @@ def _upserts(table: Table, repository: TableRepository, readable: Mapping[str, F
     given = {each.name for each in repository.inserted}
     deferred = {each.name for each in table.constraints if each.deferrable}
     for index in table.unique_keys:
-        columns = _read(index, readable)
+        columns = _columns_of(index, readable)
         fixed = {each.name for each in (*columns, *repository.key)}
         changed = tuple(each for each in shape.updated if each.name not in fixed and each.name in given and each.select)
         is_given = bool(columns) and all(each.name in given for each in columns)

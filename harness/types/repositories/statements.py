@@ -76,7 +76,7 @@ def upsert(repository: TableRepository, found: Upsert) -> list[str]:
         *_insert(repository, f"%({ROW})s", " as stored"),
         *_given(shape, f"%({ROW})s"),
         f"on conflict {found.target} do update",
-        *_set(shape, found.changed, "excluded", ROW),
+        *_set(repository, found.changed, "excluded", ROW),
         *_returning(shape),
     ]
 
@@ -85,8 +85,8 @@ def update(repository: TableRepository) -> list[str]:
     """The UPDATE of the row with a key; columns that the changes leave out stay."""
     return [
         f"update {table_name(repository.shape.name)} as stored",
-        *_set(repository.shape, repository.updated, "given", CHANGES),
-        *([] if _is_readable(repository.shape) else _given(repository.shape, f"%({CHANGES})s")),
+        *_set(repository, repository.updated, "given", CHANGES),
+        *([] if repository.is_readable else _given(repository.shape, f"%({CHANGES})s")),
         *_where(equal(repository.key, "stored")),
         *_returning(repository.shape, "stored"),
     ]
@@ -171,14 +171,9 @@ def _or_default(field: Field, sent: str) -> str:
     return f"case when {sent} ? {_text(field.name)} then {column} else {escaped(field.expression)} end"
 
 
-def _is_readable(shape: TableShape) -> bool:
-    """Whether the whole row can be read."""
-    return len(shape.selected) == len(shape.fields)
-
-
-def _set(shape: TableShape, columns: Sequence[Field], source: str, sent: str) -> list[str]:
+def _set(repository: TableRepository, columns: Sequence[Field], source: str, sent: str) -> list[str]:
     """The SET of an update: columns that are sent change, the others stay as they are stored."""
-    if not _is_readable(shape):
+    if not repository.is_readable:
         return ["set", *_listed([_kept(each, source, sent) for each in columns])]
     names = ", ".join(name(each.name) for each in columns)
     lines = textwrap.wrap(names, _WIDTH - 8, break_long_words=False)
