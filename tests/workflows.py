@@ -19,9 +19,11 @@ ACTIONS = {
     "actions/cache@v6",
     "actions/cache/restore@v6",
     "actions/cache/save@v6",
+    "./",  # of this repository itself
+    "constraint-harness/constraint-harness@v0.1.0",
 }
 EXPRESSION = re.compile(r"\$\{\{ *(.*?) *\}\}")
-KEYS = {"name", "id", "if", "env", "with", "uses", "run"}
+KEYS = {"name", "id", "if", "env", "with", "uses", "run", "shell", "working-directory"}
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,7 @@ def _faults(job: Mapping[str, Any], others: Mapping[str, Any]) -> Iterator[str]:
     needed = [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", [])
     yield from (f"needs {name}, which is not there" for name in needed if name not in others)
     for step in job["steps"]:
-        if ("uses" in step) == ("run" in step) or not step.keys() <= KEYS:
-            yield f"no step: {step}"
-        if "uses" in step and step["uses"] not in ACTIONS:
-            yield f"{step['uses']} is no action of ours"
+        yield from _faults_of_step(step)
     ids = {step["id"] for step in job["steps"] if "id" in step}
     for kind, name, output in re.findall(r"\b(matrix|needs|steps)\.(\w+)(?:\.outputs\.([\w-]+))?", json.dumps(job)):
         known = {
@@ -82,6 +81,36 @@ def _faults(job: Mapping[str, Any], others: Mapping[str, Any]) -> Iterator[str]:
         }
         if not known[kind]:
             yield f"{kind}.{name} is not there"
+
+
+def _faults_of_step(step: Mapping[str, Any]) -> Iterator[str]:
+    if ("uses" in step) == ("run" in step) or not step.keys() <= KEYS:
+        yield f"no step: {step}"
+    if "uses" in step and step["uses"] not in ACTIONS:
+        yield f"{step['uses']} is no action of ours"
+
+
+def faults_of_action(path: Path) -> Iterator[str]:
+    """What GitHub would refuse of a composite action, or what would be empty in it."""
+    whole = yaml.safe_load(path.read_text(encoding="utf-8"))
+    steps = whole["runs"]["steps"]
+    for step in steps:
+        yield from _faults_of_step(step)
+        if "run" in step and "shell" not in step:
+            yield f"no shell: {step}"
+    known = {"inputs": whole["inputs"], "steps": {step["id"] for step in steps if "id" in step}}
+    for kind, name in re.findall(r"\b(inputs|steps)\.([\w-]+)", json.dumps(steps)):
+        if name not in known[kind]:
+            yield f"{kind}.{name} is not there"
+
+
+def resolved(text: str, values: Mapping[str, str]) -> str:
+    """A text of a composite action with its expressions worked out; the first of ``a || b`` that is not empty."""
+
+    def value(found: re.Match[str]) -> str:
+        return next(filter(None, (values.get(each, "") for each in found[1].split(" || "))), "")
+
+    return EXPRESSION.sub(value, text)
 
 
 def _axes(job: Mapping[str, Any]) -> set[str]:

@@ -1,23 +1,29 @@
-"""``harness test``: its options; removes reports that an earlier run has left, and starts the run.
+"""``harness test``: its options; removes reports that an earlier run has left, and starts the run or lists the checks.
 
 Not here: everything about the run (``run.py``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.common import load_project, project_directory, target_option
+from harness.cli.common import CLEAN, load_project, project_directory, target_option, tell
 from harness.cli.options import ProvingOptions, read_formats, read_shard, read_workers
 from harness.outcome import Status
+from harness.reports.words import counted
+
+if TYPE_CHECKING:
+    from harness.declarations import DeclaredCheck
 
 
 @click.command()
 @click.option("--select", metavar="WHAT", multiple=True, help="Modules, tables, checks, kind:…, path:…, tag:….")
 @click.option("--exclude", metavar="WHAT", multiple=True, help="What to leave out, in the same words.")
+@click.option("--collect-only", is_flag=True, help="Read all files and list the checks; start no server, try nothing.")
 @click.option(
     "--profile", metavar="NAME", help="How hard to try: dev, ci, nightly.  [default: dev; ci where CI is set]"
 )
@@ -53,11 +59,21 @@ def test(**given: Any) -> int:
 
     The outcomes are the same however many workers there are, and all shards together have those of the whole run.
     """
-    from harness.cli.run import CheckRun  # with all kinds: where they are loaded, editors get the schema of the checks
+    # With all kinds: where they are loaded, editors get the schema of the checks.
+    from harness.cli.run import CheckRun, ChosenChecks
 
+    collect_only = given.pop("collect_only")
     options = ProvingOptions(**given)
+    if collect_only:
+        return _list(ChosenChecks.of(load_project(), options).checks)
     for path in options.reports(project_directory()).values():
         # A run that ends before it writes its own report must not leave that of another run in its place.
         if options.baseline is None or path.resolve() != Path(options.baseline).resolve():
             path.unlink(missing_ok=True)
     return CheckRun(load_project(), options).execute()
+
+
+def _list(checks: Sequence[DeclaredCheck]) -> int:
+    tell((check.name for check in checks), indent="")
+    click.echo(f"\n{counted(len(checks), 'check')} collected")
+    return CLEAN

@@ -369,3 +369,20 @@ def test_a_predicate_that_makes_no_sense_is_the_fault_of_one_check(cli: Cli) -> 
     assert words.count("BROKEN") == 1 and words.count("UNRELIABLE") > 1
     assert f"\nbroken: {said}\n  app.items.check." in red.stdout
     assert "reason:   checks/app/items.yml:4:" in red.stdout and f": {said}\n" in red.stdout
+
+
+NOWHERE = {"HARNESS_TARGET": "postgresql://nobody@127.0.0.1:1/nothing"}
+
+
+def test_the_checks_are_listed_without_a_server(cli: Cli) -> None:
+    assert cli.run("test", **NOWHERE).returncode == 2
+    report = cli.write(".harness/reports/junit.xml", "of an earlier run")
+    choice = ("--select", "kind:primary_key kind:check")
+    shown = cli.run("test", "--collect-only", "--report", "junit", *choice, **NOWHERE)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout == "app.items.check.items_amount_positive\napp.items.primary_key.id\n\n2 checks collected\n"
+    assert report.read_text() == "of an earlier run"
+    cli.replace("checks/app/items.yml", "primary_key:", "primary_kye:")
+    shown = cli.run("test", "--collect-only", **NOWHERE)
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert shown.stderr.startswith("checks/app/items.yml:7:5: unknown kind 'primary_kye'")

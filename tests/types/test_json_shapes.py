@@ -191,6 +191,7 @@ VALUES: list[Any] = [
 ]
 
 
+@pytest.mark.slow
 def test_all_languages_say_what_json_schema_says(tmp_path: Path) -> None:
     assert not any(each for schema in SCHEMAS for each in unknown_keywords(schema))
     known = [jsonschema.Draft202012Validator(each) for each in SCHEMAS]
