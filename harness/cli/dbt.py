@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-_LIST = "is: pytest --collect-only -q, which names every check"
+_LIST = "is: harness test --collect-only, which names every check"
 
 COUNTERPARTS: Mapping[str, str] = MappingProxyType(
     {
@@ -20,7 +20,7 @@ COUNTERPARTS: Mapping[str, str] = MappingProxyType(
         "docs": "has no counterpart: tables and columns are described by COMMENTs, which the kind comment compares",
         "list": _LIST,
         "ls": _LIST,
-        "parse": "is: harness test, which refuses a wrong file before a server starts, and harness lint for the SQL",
+        "parse": "is: harness test --collect-only, which reads all files, and harness lint for the SQL",
         "retry": "is: the command that the last line of a run says; harness test --resume if it was interrupted",
         "run": "is: harness apply; there are no models, migrations make the tables",
         "run-operation": "is: harness psql -c; there are no macros",
