@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from harness.errors import ProjectError
 from harness.project.model import RowName
+from harness.types.javascript_names import pascal
 from harness.types.model import Field, FunctionShape, ShapeName, TableShape
 
 
@@ -21,11 +22,18 @@ def shapes(table: TableShape) -> Iterator[tuple[ShapeName, Sequence[Field]]]:
 
 
 def numbered(functions: Sequence[FunctionShape]) -> Iterator[tuple[FunctionShape, str]]:
-    """Yields functions with their names; those of one name have numbers from the second on."""
-    seen: dict[str, int] = {}
+    """Yields functions with their names; those of one name have numbers from the second on.
+
+    Names that types write alike, as ``list_all`` and ``list__all``, count as one.
+    """
+    taken: set[str] = set()
     for each in functions:
-        seen[each.name] = seen.get(each.name, 0) + 1
-        yield each, each.name if seen[each.name] == 1 else f"{each.name}_{seen[each.name]}"
+        called, number = each.name, 1
+        while pascal(called) in taken:
+            number += 1
+            called = f"{each.name}_{number}"
+        taken.add(pascal(called))
+        yield each, called
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from harness.server.connection import Server
 from harness.types.expressions import walk
 from harness.types.model import DatabaseTypes, FunctionShape
 from harness.types.reading import Declared
+from harness.types.record_shapes import numbered
 from tests.types.from_server import built, functions, place, types_of, unstated
 
 SCHEMA = """
@@ -168,3 +169,15 @@ def test_an_argument_carries_the_rules_of_the_column_that_it_is_written_to(serve
     assert [each.subject for each in types.unstated].count("items_case") == 1
     if where == "of what cannot be stated":
         assert found["lower(status) = 'skipped'"] == "it calls lower()"
+
+
+def test_functions_that_types_would_write_alike_have_numbers() -> None:
+    names = ["list_all", "list__all", "list_all", "list_all_2", "other"]
+    shapes = [FunctionShape("app", name, (), None) for name in names]
+    assert [called for _, called in numbered(shapes)] == [
+        "list_all",
+        "list__all_2",
+        "list_all_3",
+        "list_all_2_2",
+        "other",
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +16,11 @@ import pytest
 from psycopg.types.range import Range
 
 from harness.catalog import read as read_catalog
+from harness.declarations import DeclaredCheck
+from harness.errors import Place
+from harness.kinds.immutable import ImmutableKind
+from harness.kinds.toolkit.constraints import RefusedBy
+from harness.project.model import TableName
 from harness.server.connection import Connection, Server
 from harness.types import queries, reading
 from harness.types.pydantic_models import render
@@ -29,13 +34,15 @@ SCHEMA = Path(__file__).with_name("repositories_schema.sql").read_text(encoding=
 _numbers = itertools.count()
 
 
-def written(connection: Connection, directory: Path, role: str | None = None) -> Path:
+def written(
+    connection: Connection, directory: Path, role: str | None = None, checks: Sequence[DeclaredCheck] = ()
+) -> Path:
     """Writes the package of a database and returns its directory."""
     around = queries.read(connection, ["app"], role)
     catalog = read_catalog(connection)
     characters = queries.ServerCharacters(connection)
     types = reading.read(catalog, around, reading.Declared(), ["app"], characters)
-    found = repositories.read(types, catalog, around, ())
+    found = repositories.read(types, catalog, around, checks)
     texts = package.render(types, found, role, render(types), "snake")
     own = directory / f"repositories_{next(_numbers)}"
     own.mkdir()
@@ -217,7 +224,8 @@ def test_refusals_are_classes_of_their_rules(app: Any) -> None:
     assert type(overlap) is refusals.PeopleHours and overlap.status == 409
     # What the models would refuse by themselves, past them.
     unsaid = models.PeopleInsert.model_construct({"email"}, email="nobody")
-    assert type(refused(lambda: app.people.create(unsaid))) is refusals.EmailHasAt
+    domain = refused(lambda: app.people.create(unsaid))
+    assert type(domain) is refusals.EmailHasAt and domain.table == "app.email"
     cheap = models.PeopleInsert.model_construct({"email", "price"}, email="c@x", price=Decimal(-1))
     assert type(refused(lambda: app.people.create(cheap))) is refusals.PeoplePrice
     missing = models.PeopleInsert.model_construct({"born"}, born=None)
@@ -225,14 +233,46 @@ def test_refusals_are_classes_of_their_rules(app: Any) -> None:
     assert (type(nothing).__name__, nothing.column, nothing.status) == ("NotNullRefusal", "email", 422)
     # Deferred until the end of the transaction: around COMMIT stands what methods do by themselves.
     app.notes.create(models.NotesInsert(person_id=-1, number=1, text="x"))
-    runtime = sys.modules[type(app).__module__.replace("app_repository", "_repository")]
 
     def settle() -> None:
-        with runtime.as_refusals():
+        with refusals_of(app):
             app.connection.execute("set constraints all immediate")
 
     assert type(refused(settle)) is refusals.NotesPersonIdFkey
     assert app.people.find(one.id) == one
+
+
+def test_what_a_trigger_raises_is_its_class_by_name_or_by_function(database: Connection, tmp_path: Path) -> None:
+    """A check says `refused_by` of one that names itself, and of one that does not."""
+    table = TableName("app", "notes")
+    said = [
+        DeclaredCheck(kind, "immutable", "app", table, rule, Place(Path("notes.yml")))
+        for kind, rule in {
+            "by trigger": ImmutableKind(("text",), RefusedBy(trigger=("notes_refuse",))),
+            "by name": ImmutableKind(("number",), RefusedBy(sqlstate="P0002", constraint="notes_gone")),
+        }.items()
+    ]
+    with (
+        imported(written(database, tmp_path, checks=said), "app_repository") as module,
+        database.transaction() as undone,
+    ):
+        app = module.AppRepositories(database)
+        refusals, models = _refusals(app), _models(app)
+        with pytest.raises(refusals.NotesRefuse, match="not this") as by_function, database.transaction():
+            app.notes.create(models.NotesInsert(person_id=1, number=1, text="no"))
+        assert (by_function.value.constraint, by_function.value.table, by_function.value.status) == (
+            "notes_refuse",
+            "app.notes",
+            409,
+        )
+        with pytest.raises(refusals.NotesGone) as by_name, database.transaction(), refusals_of(app):
+            database.execute("do $$ begin raise 'gone' using errcode = 'P0002', constraint = 'notes_gone'; end $$")
+        assert (by_name.value.sqlstate, by_name.value.status) == ("P0002", 404)
+        raise psycopg.Rollback(undone)
+
+
+def refusals_of(app: Any) -> Any:
+    return sys.modules[type(app).__module__.replace("app_repository", "_repository")].as_refusals()
 
 
 def test_another_error_passes_through(app: Any) -> None:

@@ -22,8 +22,8 @@ Placeholders = Mapping[str, object]
 class Refusal(Exception):
     """The database refuses a statement by one of its rules; the cause is the error of psycopg.
 
-    ``constraint``, ``table`` (with its schema), ``column`` and ``sqlstate`` are those that the database tells, else
-    those of the rule, and None where neither has one. ``status`` is the status of HTTP that fits.
+    ``constraint``, ``table`` (or domain, with its schema), ``column`` and ``sqlstate`` are those that the database
+    tells, else those of the rule, and None where neither has one. ``status`` is the status of HTTP that fits.
     """
 
     status: ClassVar[int] = 409
@@ -33,8 +33,8 @@ class Refusal(Exception):
     def __init__(self, error: psycopg.Error) -> None:
         diagnostics = error.diag
         super().__init__(diagnostics.message_primary or str(error))
-        named = ".".join(each for each in (diagnostics.schema_name, diagnostics.table_name) if each)
-        self.table = named or self.of
+        table = diagnostics.table_name
+        self.table = f"{diagnostics.schema_name}.{table}" if table else self.of
         self.constraint = diagnostics.constraint_name or self.name
         self.column = diagnostics.column_name
         self.sqlstate = error.sqlstate or ""
