@@ -14,6 +14,7 @@ import click
 from harness import files
 from harness.cli.common import CLEAN, COULD_NOT_RUN, FINDINGS, load_project, target_option
 from harness.errors import ProjectError
+from harness.project.folders import relative
 from harness.project.model import ALL_DRIVERS, DRIVERS
 from harness.reports.words import counted
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
     from harness.catalog.model import Catalog
     from harness.declarations import DeclaredCheck
-    from harness.project.model import Project, TypesOutput
+    from harness.project.model import Project, TableName, TypesOutput
     from harness.scratch.workspaces import Workspace
+    from harness.seeds.tolerant import RefusedRows
     from harness.types.agreement.verdict import TableVerdict
     from harness.types.model import DatabaseTypes, Unstated
     from harness.types.output import Rendered
@@ -254,10 +256,17 @@ class _Sources:
         around = queries.read(self.connection, schemas, output.role, self.project.ledger_schema)
         said = declared(self.checks, self.catalog, around, self.project.type_names)
         types = reading.read(self.catalog, around, said, schemas, queries.ServerCharacters(self.connection))
-        types = with_references(types, self.catalog, said.references, self.connection)
+        types = with_references(types, self.catalog, said.references, self.connection, self._refused)
         if output.repository is None:
             return types, None
         return types, repositories.read(types, self.catalog, around, self.checks)
+
+    @property
+    def _refused(self) -> dict[TableName, RefusedRows]:
+        """Rows of seeds that are missing in the database, since the schema refuses them, by table."""
+        seeds = [seed for module in self.project.modules for seed in module.seeds]
+        tables = {str(relative(seed.path, self.project.root)): seed.table for seed in seeds}
+        return {tables[each.path]: each for each in self.space.left_out() if each.path in tables}
 
     @property
     def _schemas(self) -> Sequence[str]:

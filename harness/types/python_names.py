@@ -134,5 +134,7 @@ def docstring(paragraphs: Iterable[str], indent: str = "") -> list[str]:
         lines += [*([""] if lines else []), *found]
     if len(lines) == 1 and len(indent) + len(lines[0]) + 6 <= WIDTH:
         return [f'{indent}"""{lines[0]}"""']
+    if len(lines) == 1:  # ruff would have the quotes on the same line, too long as it is
+        lines = textwrap.wrap(lines[0], WIDTH - len(indent) - 6, break_long_words=False, break_on_hyphens=False)
     first, *rest = lines
     return [f'{indent}"""{first}', *(f"{indent}{each}".rstrip() for each in rest), f'{indent}"""']

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog.model import Catalog, Table
@@ -16,6 +17,7 @@ from harness.errors import Place, ProjectError, did_you_mean
 from harness.probes.statement import qualified
 from harness.project.model import TableName
 from harness.project.types_keys import ReferenceData
+from harness.seeds.tolerant import RefusedRows
 from harness.types.javascript_names import pascal
 from harness.types.model import DatabaseTypes, Field, ReferenceRows, TableShape
 from harness.types.python_names import constant
@@ -29,18 +31,31 @@ def with_references(
     catalog: Catalog,
     declared: Mapping[TableName, tuple[ReferenceData, Place]],
     connection: psycopg.Connection[Any],
+    refused: Mapping[TableName, RefusedRows],
 ) -> DatabaseTypes:
     """Returns the types with the constants of tables that check files declare to be reference data.
 
-    A role that may not read a table gets none of it. Raises :class:`ProjectError` for a table without rows, or without
-    a key for them.
+    A role that may not read a table gets none of it. ``refused`` are rows of seeds that the schema does not take.
+    Raises :class:`ProjectError` if such a table has one of these, has no rows, or no key for them.
     """
+    for table in declared.keys() & refused.keys():
+        raise _incomplete(table, refused[table])
     modules = []
     for module in types.modules:
         shapes = [each for each in module.tables if each.name in declared and each.selectable]
         found = (_rows(catalog.table(each.name), each, *declared[each.name], connection) for each in shapes)
         modules.append(replace(module, references=tuple(found)))
     return replace(types, modules=tuple(modules))
+
+
+def _incomplete(table: TableName, rows: RefusedRows) -> ProjectError:
+    line = rows.lines[0] if rows.lines else None
+    by = rows.constraint or " ".join(each for each in (rows.column, f"({rows.sqlstate})") if each)
+    return ProjectError(
+        f"the schema refuses a row of these seeds, by {by}: the constants of {table} would lack it",
+        place=Place(Path(rows.path), line),
+        hint="correct the row or the rule; harness seed tells more",
+    )
 
 
 def _stored(connection: psycopg.Connection[Any], table: TableName) -> Iterator[Mapping[str, Any]]:
@@ -54,7 +69,6 @@ def _rows(
     table: Table, shape: TableShape, reference: ReferenceData, place: Place, connection: psycopg.Connection[Any]
 ) -> ReferenceRows:
     fields = {each.name: each for each in shape.selected if not _is_made(each)}
-    by = _key(table, fields, reference.by, place)
     rows = tuple({name: row[name] for name in fields} for row in _stored(connection, table.name))
     if not rows:
         raise ProjectError(
@@ -62,6 +76,7 @@ def _rows(
             place=place,
             hint="put them into a file of seeds, or take 'reference' out",
         )
+    by = _key(table, fields, reference.by, place)
     own = table.name.table
     return ReferenceRows(
         table=table.name,
@@ -96,7 +111,7 @@ def _key(table: Table, fields: Mapping[str, Field], by: Sequence[str], place: Pl
         f"the constants of {table.name} need a key that finds each row: {what} of columns that are NOT NULL and have "
         f"no computed default",
         place=place,
-        hint="name the columns of a unique key: reference: {by: [role, permission]}",
+        hint=f"its keys: {'; '.join(', '.join(each) for each in keys)}" if keys else "give it one, by UNIQUE",
     )
 
 

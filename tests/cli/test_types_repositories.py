@@ -22,7 +22,8 @@ create table app.kinds (
     days integer[] not null,
     is_open boolean not null,
     made_at timestamptz not null default now(),
-    constraint kinds_pkey primary key (kind)
+    constraint kinds_pkey primary key (kind),
+    constraint kinds_price check (price < 1000)
 );
 do $$
 begin
@@ -170,6 +171,18 @@ REFUSED = {
         ROWS,
         "kind,for,price,days,is_open\n",
         "checks/app/kinds.yml:1:8: app.kinds is declared to be reference data, and has no rows",
+    ),
+    "a row of the seeds that the schema refuses": (
+        SEEDS,
+        "fast,all,12.50",
+        "fast,all,1000.50",
+        "seeds/app/kinds.csv:2: the schema refuses a row of these seeds, by kinds_price: the constants of app.kinds",
+    ),
+    "no rows, and no key": (
+        "checks/app/kinds.yml",
+        DECLARED,
+        "table: app.orders\nreference: true\n",
+        "app.orders is declared to be reference data, and has no rows",
     ),
     "a column that is not there": (
         "checks/app/kinds.yml",

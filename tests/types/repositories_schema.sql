@@ -37,6 +37,9 @@ create table app.notes (
     text text not null,
     constraint notes_pkey primary key (person_id, number)
 );
+create table app.visits (id integer primary key, place text not null, at timestamptz not null);
+create index visits_place on app.visits (place, at desc);
+create index visits_at on app.visits (at desc, id);
 create table app.marks (mark text);
 create table app.connection (id integer primary key, email text not null);
 create table app.changes (changes integer primary key, note text);

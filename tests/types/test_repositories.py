@@ -147,10 +147,23 @@ def test_rows_are_found_by_keys_and_indexes(app: Any) -> None:
     two = app.people.create(person(app, email="b@x", born=dt.date(2001, 1, 1), Order=1))
     assert app.people.find_people_email("ADA@EXAMPLE.ORG") == one
     assert app.people.find_by_born(dt.date(2001, 1, 1)) == [two, one]
+    assert app.people.find_by_born(dt.date(2001, 1, 1), limit=1) == [two]
+    assert app.people.find_all(2) == [one, two] and app.people.find_all(limit=0) == []
     assert app.people.find_by_born_and_Order(dt.date(2001, 1, 1), 2) == [one]
     assert app.people.find_people_one_bad(dt.date(2001, 1, 1)) is None
     bad = app.people.create(person(app, email="c@x", mood="bad", born=dt.date(2001, 1, 1)))
     assert app.people.find_people_one_bad(dt.date(2001, 1, 1)) == bad
+
+
+def test_moments_order_rows_and_nobody_asks_for_one(app: Any) -> None:
+    models = _models(app)
+    at = [dt.datetime(2026, 1, day, tzinfo=dt.UTC) for day in (1, 2)]
+    app.visits.create_many(
+        [models.VisitsInsert(id=1, place="a", at=at[0]), models.VisitsInsert(id=2, place="a", at=at[1])]
+    )
+    assert [each.id for each in app.visits.find_by_place("a")] == [2, 1]
+    assert [each.id for each in app.visits.find_all_by_at(1)] == [2]
+    assert not {"find_by_at", "find_by_place_and_at"} & {*dir(app.visits)}
 
 
 def test_an_upsert_changes_the_row_that_has_the_key(app: Any) -> None:
@@ -164,6 +177,8 @@ def test_an_upsert_changes_the_row_that_has_the_key(app: Any) -> None:
         dt.date(2000, 1, 1),
     )
     assert app.people.upsert_on_id(person(app, id=one.id, email="z@x")).email == "z@x"
+    with pytest.raises(ValueError, match="id has to be given: by it a row is found that is there already"):
+        app.people.upsert_on_id(person(app))
     assert app.people.upsert_on_id(person(app, id=55, email="new@x")).id == 55
 
 
@@ -175,7 +190,7 @@ def test_a_delete_says_whether_there_was_a_row(app: Any) -> None:
 
 def test_a_table_without_a_key_has_no_verbs_of_one_row(app: Any) -> None:
     own = {name for name in vars(type(app.marks)) if not name.startswith("_")}
-    assert own == {"create", "create_many"}
+    assert own == {"find_all", "create", "create_many"}
     assert app.marks.create(_models(app).MarksInsert(mark="x")).mark == "x"
 
 

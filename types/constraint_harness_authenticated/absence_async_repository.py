@@ -59,7 +59,7 @@ class AsyncAuditLogRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> AuditLogRecord | None:
-        """Returns the row with that key, or None: pk_audit_log."""
+        """Returns the row with that key, or None (pk_audit_log)."""
         return await self._first(
             AuditLogRecord,
             """
@@ -70,8 +70,8 @@ class AsyncAuditLogRepository(AsyncRepository):
             {"id": id},
         )
 
-    async def find_by_actor_id(self, actor_id: UUID) -> list[AuditLogRecord]:
-        """Returns the rows with this value: idx_audit_log_actor. In the order of id."""
+    async def find_by_actor_id(self, actor_id: UUID, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns the rows with this value (idx_audit_log_actor), in the order of id, at most `limit`."""
         return await self._all(
             AuditLogRecord,
             """
@@ -79,12 +79,13 @@ class AsyncAuditLogRepository(AsyncRepository):
             from absence.audit_log
             where actor_id = %(actor_id)s
             order by id
+            limit %(limit)s
             """,
-            {"actor_id": actor_id},
+            {"actor_id": actor_id, "limit": limit},
         )
 
-    async def find_by_entity(self, entity: AuditLogEntity) -> list[AuditLogRecord]:
-        """Returns the rows with this value: idx_audit_log_entity. In the order of entity_id, id."""
+    async def find_by_entity(self, entity: AuditLogEntity, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns the rows with this value (idx_audit_log_entity), in the order of entity_id, id, at most `limit`."""
         return await self._all(
             AuditLogRecord,
             """
@@ -92,12 +93,15 @@ class AsyncAuditLogRepository(AsyncRepository):
             from absence.audit_log
             where entity = %(entity)s
             order by entity_id, id
+            limit %(limit)s
             """,
-            {"entity": entity},
+            {"entity": entity, "limit": limit},
         )
 
-    async def find_by_entity_and_entity_id(self, entity: AuditLogEntity, entity_id: UUID) -> list[AuditLogRecord]:
-        """Returns the rows with these values: idx_audit_log_entity. In the order of id."""
+    async def find_by_entity_and_entity_id(
+        self, entity: AuditLogEntity, entity_id: UUID, limit: int | None = None
+    ) -> list[AuditLogRecord]:
+        """Returns the rows with these values (idx_audit_log_entity), in the order of id, at most `limit`."""
         return await self._all(
             AuditLogRecord,
             """
@@ -105,12 +109,15 @@ class AsyncAuditLogRepository(AsyncRepository):
             from absence.audit_log
             where entity = %(entity)s and entity_id = %(entity_id)s
             order by id
+            limit %(limit)s
             """,
-            {"entity": entity, "entity_id": entity_id},
+            {"entity": entity, "entity_id": entity_id, "limit": limit},
         )
 
-    async def find_by_organisation_id(self, organisation_id: UUID) -> list[AuditLogRecord]:
-        """Returns the rows with this value: idx_audit_log_organisation. In the order of created_at, id."""
+    async def find_by_organisation_id(self, organisation_id: UUID, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns the rows with this value (idx_audit_log_organisation), in the order of created_at, id, at most
+        `limit`.
+        """
         return await self._all(
             AuditLogRecord,
             """
@@ -118,23 +125,22 @@ class AsyncAuditLogRepository(AsyncRepository):
             from absence.audit_log
             where organisation_id = %(organisation_id)s
             order by created_at, id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id},
+            {"organisation_id": organisation_id, "limit": limit},
         )
 
-    async def find_by_organisation_id_and_created_at(
-        self, organisation_id: UUID, created_at: dt.datetime
-    ) -> list[AuditLogRecord]:
-        """Returns the rows with these values: idx_audit_log_organisation. In the order of id."""
+    async def find_all(self, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
         return await self._all(
             AuditLogRecord,
             """
             select id, actor_id, organisation_id, action, entity, entity_id, metadata, created_at
             from absence.audit_log
-            where organisation_id = %(organisation_id)s and created_at = %(created_at)s
             order by id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id, "created_at": created_at},
+            {"limit": limit},
         )
 
 
@@ -145,7 +151,7 @@ class AsyncCommunicationLogsRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> CommunicationLogsRecord | None:
-        """Returns the row with that key, or None: pk_communication_logs."""
+        """Returns the row with that key, or None (pk_communication_logs)."""
         return await self._first(
             CommunicationLogsRecord,
             """
@@ -156,8 +162,8 @@ class AsyncCommunicationLogsRepository(AsyncRepository):
             {"id": id},
         )
 
-    async def find_by_author_id(self, author_id: UUID) -> list[CommunicationLogsRecord]:
-        """Returns the rows with this value: idx_communication_logs_author. In the order of id."""
+    async def find_by_author_id(self, author_id: UUID, limit: int | None = None) -> list[CommunicationLogsRecord]:
+        """Returns the rows with this value (idx_communication_logs_author), in the order of id, at most `limit`."""
         return await self._all(
             CommunicationLogsRecord,
             """
@@ -165,12 +171,17 @@ class AsyncCommunicationLogsRepository(AsyncRepository):
             from absence.communication_logs
             where author_id = %(author_id)s
             order by id
+            limit %(limit)s
             """,
-            {"author_id": author_id},
+            {"author_id": author_id, "limit": limit},
         )
 
-    async def find_by_sickness_case_id(self, sickness_case_id: UUID) -> list[CommunicationLogsRecord]:
-        """Returns the rows with this value: idx_communication_logs_case_date. In the order of created_at, id."""
+    async def find_by_sickness_case_id(
+        self, sickness_case_id: UUID, limit: int | None = None
+    ) -> list[CommunicationLogsRecord]:
+        """Returns the rows with this value (idx_communication_logs_case_date), in the order of created_at, id, at most
+        `limit`.
+        """
         return await self._all(
             CommunicationLogsRecord,
             """
@@ -178,27 +189,15 @@ class AsyncCommunicationLogsRepository(AsyncRepository):
             from absence.communication_logs
             where sickness_case_id = %(sickness_case_id)s
             order by created_at, id
+            limit %(limit)s
             """,
-            {"sickness_case_id": sickness_case_id},
+            {"sickness_case_id": sickness_case_id, "limit": limit},
         )
 
-    async def find_by_sickness_case_id_and_created_at(
-        self, sickness_case_id: UUID, created_at: dt.datetime
+    async def find_by_organisation_id(
+        self, organisation_id: UUID, limit: int | None = None
     ) -> list[CommunicationLogsRecord]:
-        """Returns the rows with these values: idx_communication_logs_case_date. In the order of id."""
-        return await self._all(
-            CommunicationLogsRecord,
-            """
-            select id, organisation_id, sickness_case_id, author_id, contact_date, contact_type, notes, created_at
-            from absence.communication_logs
-            where sickness_case_id = %(sickness_case_id)s and created_at = %(created_at)s
-            order by id
-            """,
-            {"sickness_case_id": sickness_case_id, "created_at": created_at},
-        )
-
-    async def find_by_organisation_id(self, organisation_id: UUID) -> list[CommunicationLogsRecord]:
-        """Returns the rows with this value: idx_communication_logs_org. In the order of id."""
+        """Returns the rows with this value (idx_communication_logs_org), in the order of id, at most `limit`."""
         return await self._all(
             CommunicationLogsRecord,
             """
@@ -206,14 +205,15 @@ class AsyncCommunicationLogsRepository(AsyncRepository):
             from absence.communication_logs
             where organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id},
+            {"organisation_id": organisation_id, "limit": limit},
         )
 
     async def find_by_sickness_case_id_and_organisation_id(
-        self, sickness_case_id: UUID, organisation_id: UUID
+        self, sickness_case_id: UUID, organisation_id: UUID, limit: int | None = None
     ) -> list[CommunicationLogsRecord]:
-        """Returns the rows with these values: fk_communication_logs_case. In the order of id."""
+        """Returns the rows with these values (fk_communication_logs_case), in the order of id, at most `limit`."""
         return await self._all(
             CommunicationLogsRecord,
             """
@@ -221,8 +221,22 @@ class AsyncCommunicationLogsRepository(AsyncRepository):
             from absence.communication_logs
             where sickness_case_id = %(sickness_case_id)s and organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"sickness_case_id": sickness_case_id, "organisation_id": organisation_id},
+            {"sickness_case_id": sickness_case_id, "organisation_id": organisation_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[CommunicationLogsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            CommunicationLogsRecord,
+            """
+            select id, organisation_id, sickness_case_id, author_id, contact_date, contact_type, notes, created_at
+            from absence.communication_logs
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: CommunicationLogsInsert) -> CommunicationLogsRecord:
@@ -274,8 +288,8 @@ class AsyncCommunicationLogsRepository(AsyncRepository):
             {"rows": documents(rows)},
         )
 
-    async def communication_log_list(self) -> list[CommunicationLogListRecord]:
-        """Returns all rows of the view absence.communication_log_list.
+    async def communication_log_list(self, limit: int | None = None) -> list[CommunicationLogListRecord]:
+        """Returns the rows of the view absence.communication_log_list, at most `limit`.
 
         Log entries with the names of their authors; encrypted at rest and in transit. [PHI]
         """
@@ -286,8 +300,9 @@ class AsyncCommunicationLogsRepository(AsyncRepository):
                 id, organisation_id, sickness_case_id, author_id, author_name, author_email, contact_date,
                 contact_type, notes, created_at
             from absence.communication_log_list
+            limit %(limit)s
             """,
-            {},
+            {"limit": limit},
         )
 
     async def case_communication_log(self, p_case_id: UUID | None) -> list[CommunicationLogListRecord]:
@@ -321,7 +336,7 @@ class AsyncDepartmentsRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> DepartmentsRecord | None:
-        """Returns the row with that key, or None: pk_departments."""
+        """Returns the row with that key, or None (pk_departments)."""
         return await self._first(
             DepartmentsRecord,
             """
@@ -333,7 +348,7 @@ class AsyncDepartmentsRepository(AsyncRepository):
         )
 
     async def find_by_id_and_organisation_id(self, id: UUID, organisation_id: UUID) -> DepartmentsRecord | None:
-        """Returns the row with these values, or None: uq_departments_id_org."""
+        """Returns the row with these values, or None (uq_departments_id_org)."""
         return await self._first(
             DepartmentsRecord,
             """
@@ -345,7 +360,7 @@ class AsyncDepartmentsRepository(AsyncRepository):
         )
 
     async def find_by_organisation_id_and_name(self, organisation_id: UUID, name: str) -> DepartmentsRecord | None:
-        """Returns the row with these values, or None: uq_departments_org_name."""
+        """Returns the row with these values, or None (uq_departments_org_name)."""
         return await self._first(
             DepartmentsRecord,
             """
@@ -356,8 +371,8 @@ class AsyncDepartmentsRepository(AsyncRepository):
             {"organisation_id": organisation_id, "name": name},
         )
 
-    async def find_by_organisation_id(self, organisation_id: UUID) -> list[DepartmentsRecord]:
-        """Returns the rows with this value: uq_departments_org_name. In the order of name, id."""
+    async def find_by_organisation_id(self, organisation_id: UUID, limit: int | None = None) -> list[DepartmentsRecord]:
+        """Returns the rows with this value (uq_departments_org_name), in the order of name, id, at most `limit`."""
         return await self._all(
             DepartmentsRecord,
             """
@@ -365,8 +380,22 @@ class AsyncDepartmentsRepository(AsyncRepository):
             from absence.departments
             where organisation_id = %(organisation_id)s
             order by name, id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id},
+            {"organisation_id": organisation_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[DepartmentsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            DepartmentsRecord,
+            """
+            select id, organisation_id, name, created_at, updated_at
+            from absence.departments
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: DepartmentsInsert) -> DepartmentsRecord:
@@ -409,7 +438,7 @@ class AsyncDepartmentsRepository(AsyncRepository):
     async def upsert_on_id(self, row: DepartmentsInsert) -> DepartmentsRecord:
         """Inserts a row, or changes the one that has its key (pk_departments).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             DepartmentsRecord,
@@ -429,13 +458,13 @@ class AsyncDepartmentsRepository(AsyncRepository):
             )
             returning id, organisation_id, name, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_id_and_organisation_id(self, row: DepartmentsInsert) -> DepartmentsRecord:
         """Inserts a row, or changes the one that has its key (uq_departments_id_org).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, organisation_id.
         """
         return await self._only(
             DepartmentsRecord,
@@ -455,13 +484,13 @@ class AsyncDepartmentsRepository(AsyncRepository):
             )
             returning id, organisation_id, name, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "organisation_id"])},
         )
 
     async def upsert_on_organisation_id_and_name(self, row: DepartmentsInsert) -> DepartmentsRecord:
         """Inserts a row, or changes the one that has its key (uq_departments_org_name).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, organisation_id, name.
         """
         return await self._only(
             DepartmentsRecord,
@@ -481,7 +510,7 @@ class AsyncDepartmentsRepository(AsyncRepository):
             )
             returning id, organisation_id, name, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["organisation_id", "name"])},
         )
 
     async def update(self, id: UUID, changes: DepartmentsUpdate) -> DepartmentsRecord | None:
@@ -518,7 +547,7 @@ class AsyncEmployeesRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> EmployeesRecord | None:
-        """Returns the row with that key, or None: pk_employees."""
+        """Returns the row with that key, or None (pk_employees)."""
         return await self._first(
             EmployeesRecord,
             """
@@ -532,7 +561,7 @@ class AsyncEmployeesRepository(AsyncRepository):
         )
 
     async def find_by_id_and_organisation_id(self, id: UUID, organisation_id: UUID) -> EmployeesRecord | None:
-        """Returns the row with these values, or None: uq_employees_id_org."""
+        """Returns the row with these values, or None (uq_employees_id_org)."""
         return await self._first(
             EmployeesRecord,
             """
@@ -545,8 +574,8 @@ class AsyncEmployeesRepository(AsyncRepository):
             {"id": id, "organisation_id": organisation_id},
         )
 
-    async def find_by_department_id(self, department_id: UUID) -> list[EmployeesRecord]:
-        """Returns the rows with this value: idx_employees_department. In the order of id."""
+    async def find_by_department_id(self, department_id: UUID, limit: int | None = None) -> list[EmployeesRecord]:
+        """Returns the rows with this value (idx_employees_department), in the order of id, at most `limit`."""
         return await self._all(
             EmployeesRecord,
             """
@@ -556,12 +585,13 @@ class AsyncEmployeesRepository(AsyncRepository):
             from absence.employees
             where department_id = %(department_id)s
             order by id
+            limit %(limit)s
             """,
-            {"department_id": department_id},
+            {"department_id": department_id, "limit": limit},
         )
 
-    async def find_by_manager_id(self, manager_id: UUID) -> list[EmployeesRecord]:
-        """Returns the rows with this value: idx_employees_manager. In the order of id."""
+    async def find_by_manager_id(self, manager_id: UUID, limit: int | None = None) -> list[EmployeesRecord]:
+        """Returns the rows with this value (idx_employees_manager), in the order of id, at most `limit`."""
         return await self._all(
             EmployeesRecord,
             """
@@ -571,12 +601,13 @@ class AsyncEmployeesRepository(AsyncRepository):
             from absence.employees
             where manager_id = %(manager_id)s
             order by id
+            limit %(limit)s
             """,
-            {"manager_id": manager_id},
+            {"manager_id": manager_id, "limit": limit},
         )
 
-    async def find_by_organisation_id(self, organisation_id: UUID) -> list[EmployeesRecord]:
-        """Returns the rows with this value: idx_employees_organisation. In the order of id."""
+    async def find_by_organisation_id(self, organisation_id: UUID, limit: int | None = None) -> list[EmployeesRecord]:
+        """Returns the rows with this value (idx_employees_organisation), in the order of id, at most `limit`."""
         return await self._all(
             EmployeesRecord,
             """
@@ -586,12 +617,13 @@ class AsyncEmployeesRepository(AsyncRepository):
             from absence.employees
             where organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id},
+            {"organisation_id": organisation_id, "limit": limit},
         )
 
-    async def find_by_user_id(self, user_id: UUID) -> list[EmployeesRecord]:
-        """Returns the rows with this value: idx_employees_user. In the order of id."""
+    async def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[EmployeesRecord]:
+        """Returns the rows with this value (idx_employees_user), in the order of id, at most `limit`."""
         return await self._all(
             EmployeesRecord,
             """
@@ -601,14 +633,15 @@ class AsyncEmployeesRepository(AsyncRepository):
             from absence.employees
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
     async def find_by_department_id_and_organisation_id(
-        self, department_id: UUID, organisation_id: UUID
+        self, department_id: UUID, organisation_id: UUID, limit: int | None = None
     ) -> list[EmployeesRecord]:
-        """Returns the rows with these values: fk_employees_department. In the order of id."""
+        """Returns the rows with these values (fk_employees_department), in the order of id, at most `limit`."""
         return await self._all(
             EmployeesRecord,
             """
@@ -618,14 +651,15 @@ class AsyncEmployeesRepository(AsyncRepository):
             from absence.employees
             where department_id = %(department_id)s and organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"department_id": department_id, "organisation_id": organisation_id},
+            {"department_id": department_id, "organisation_id": organisation_id, "limit": limit},
         )
 
     async def find_by_manager_id_and_organisation_id(
-        self, manager_id: UUID, organisation_id: UUID
+        self, manager_id: UUID, organisation_id: UUID, limit: int | None = None
     ) -> list[EmployeesRecord]:
-        """Returns the rows with these values: fk_employees_manager. In the order of id."""
+        """Returns the rows with these values (fk_employees_manager), in the order of id, at most `limit`."""
         return await self._all(
             EmployeesRecord,
             """
@@ -635,8 +669,24 @@ class AsyncEmployeesRepository(AsyncRepository):
             from absence.employees
             where manager_id = %(manager_id)s and organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"manager_id": manager_id, "organisation_id": organisation_id},
+            {"manager_id": manager_id, "organisation_id": organisation_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[EmployeesRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            EmployeesRecord,
+            """
+            select
+                id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
+                created_at, updated_at
+            from absence.employees
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: EmployeesInsert) -> EmployeesRecord:
@@ -701,7 +751,7 @@ class AsyncEmployeesRepository(AsyncRepository):
     async def upsert_on_id(self, row: EmployeesInsert) -> EmployeesRecord:
         """Inserts a row, or changes the one that has its key (pk_employees).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             EmployeesRecord,
@@ -736,13 +786,13 @@ class AsyncEmployeesRepository(AsyncRepository):
                 id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
                 created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_id_and_organisation_id(self, row: EmployeesInsert) -> EmployeesRecord:
         """Inserts a row, or changes the one that has its key (uq_employees_id_org).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, organisation_id.
         """
         return await self._only(
             EmployeesRecord,
@@ -775,7 +825,7 @@ class AsyncEmployeesRepository(AsyncRepository):
                 id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
                 created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "organisation_id"])},
         )
 
     async def update(self, id: UUID, changes: EmployeesUpdate) -> EmployeesRecord | None:
@@ -819,7 +869,7 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> MilestoneActionsRecord | None:
-        """Returns the row with that key, or None: pk_milestone_actions."""
+        """Returns the row with that key, or None (pk_milestone_actions)."""
         return await self._first(
             MilestoneActionsRecord,
             """
@@ -835,7 +885,7 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
     async def find_by_sickness_case_id_and_milestone_key(
         self, sickness_case_id: UUID, milestone_key: str
     ) -> MilestoneActionsRecord | None:
-        """Returns the row with these values, or None: uq_milestone_actions_case_key."""
+        """Returns the row with these values, or None (uq_milestone_actions_case_key)."""
         return await self._first(
             MilestoneActionsRecord,
             """
@@ -848,8 +898,10 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
             {"sickness_case_id": sickness_case_id, "milestone_key": milestone_key},
         )
 
-    async def find_by_sickness_case_id(self, sickness_case_id: UUID) -> list[MilestoneActionsRecord]:
-        """Returns the rows with this value: idx_milestone_actions_case. In the order of id."""
+    async def find_by_sickness_case_id(
+        self, sickness_case_id: UUID, limit: int | None = None
+    ) -> list[MilestoneActionsRecord]:
+        """Returns the rows with this value (idx_milestone_actions_case), in the order of id, at most `limit`."""
         return await self._all(
             MilestoneActionsRecord,
             """
@@ -859,12 +911,15 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
             from absence.milestone_actions
             where sickness_case_id = %(sickness_case_id)s
             order by id
+            limit %(limit)s
             """,
-            {"sickness_case_id": sickness_case_id},
+            {"sickness_case_id": sickness_case_id, "limit": limit},
         )
 
-    async def find_by_completed_by(self, completed_by: UUID) -> list[MilestoneActionsRecord]:
-        """Returns the rows with this value: idx_milestone_actions_completed_by. In the order of id."""
+    async def find_by_completed_by(self, completed_by: UUID, limit: int | None = None) -> list[MilestoneActionsRecord]:
+        """Returns the rows with this value (idx_milestone_actions_completed_by), in the order of id, at most
+        `limit`.
+        """
         return await self._all(
             MilestoneActionsRecord,
             """
@@ -874,12 +929,15 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
             from absence.milestone_actions
             where completed_by = %(completed_by)s
             order by id
+            limit %(limit)s
             """,
-            {"completed_by": completed_by},
+            {"completed_by": completed_by, "limit": limit},
         )
 
-    async def find_by_due_date(self, due_date: dt.date) -> list[MilestoneActionsRecord]:
-        """Returns the rows with this value: idx_milestone_actions_due_status. In the order of status, id."""
+    async def find_by_due_date(self, due_date: dt.date, limit: int | None = None) -> list[MilestoneActionsRecord]:
+        """Returns the rows with this value (idx_milestone_actions_due_status), in the order of status, id, at most
+        `limit`.
+        """
         return await self._all(
             MilestoneActionsRecord,
             """
@@ -889,14 +947,17 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
             from absence.milestone_actions
             where due_date = %(due_date)s
             order by status, id
+            limit %(limit)s
             """,
-            {"due_date": due_date},
+            {"due_date": due_date, "limit": limit},
         )
 
     async def find_by_due_date_and_status(
-        self, due_date: dt.date, status: MilestoneActionsStatus
+        self, due_date: dt.date, status: MilestoneActionsStatus, limit: int | None = None
     ) -> list[MilestoneActionsRecord]:
-        """Returns the rows with these values: idx_milestone_actions_due_status. In the order of id."""
+        """Returns the rows with these values (idx_milestone_actions_due_status), in the order of id, at most
+        `limit`.
+        """
         return await self._all(
             MilestoneActionsRecord,
             """
@@ -906,12 +967,13 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
             from absence.milestone_actions
             where due_date = %(due_date)s and status = %(status)s
             order by id
+            limit %(limit)s
             """,
-            {"due_date": due_date, "status": status},
+            {"due_date": due_date, "status": status, "limit": limit},
         )
 
-    async def find_by_milestone_key(self, milestone_key: str) -> list[MilestoneActionsRecord]:
-        """Returns the rows with this value: idx_milestone_actions_key. In the order of id."""
+    async def find_by_milestone_key(self, milestone_key: str, limit: int | None = None) -> list[MilestoneActionsRecord]:
+        """Returns the rows with this value (idx_milestone_actions_key), in the order of id, at most `limit`."""
         return await self._all(
             MilestoneActionsRecord,
             """
@@ -921,12 +983,17 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
             from absence.milestone_actions
             where milestone_key = %(milestone_key)s
             order by id
+            limit %(limit)s
             """,
-            {"milestone_key": milestone_key},
+            {"milestone_key": milestone_key, "limit": limit},
         )
 
-    async def find_by_organisation_id(self, organisation_id: UUID) -> list[MilestoneActionsRecord]:
-        """Returns the rows with this value: idx_milestone_actions_org_status. In the order of status, id."""
+    async def find_by_organisation_id(
+        self, organisation_id: UUID, limit: int | None = None
+    ) -> list[MilestoneActionsRecord]:
+        """Returns the rows with this value (idx_milestone_actions_org_status), in the order of status, id, at most
+        `limit`.
+        """
         return await self._all(
             MilestoneActionsRecord,
             """
@@ -936,14 +1003,17 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
             from absence.milestone_actions
             where organisation_id = %(organisation_id)s
             order by status, id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id},
+            {"organisation_id": organisation_id, "limit": limit},
         )
 
     async def find_by_organisation_id_and_status(
-        self, organisation_id: UUID, status: MilestoneActionsStatus
+        self, organisation_id: UUID, status: MilestoneActionsStatus, limit: int | None = None
     ) -> list[MilestoneActionsRecord]:
-        """Returns the rows with these values: idx_milestone_actions_org_status. In the order of id."""
+        """Returns the rows with these values (idx_milestone_actions_org_status), in the order of id, at most
+        `limit`.
+        """
         return await self._all(
             MilestoneActionsRecord,
             """
@@ -953,14 +1023,15 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
             from absence.milestone_actions
             where organisation_id = %(organisation_id)s and status = %(status)s
             order by id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id, "status": status},
+            {"organisation_id": organisation_id, "status": status, "limit": limit},
         )
 
     async def find_by_sickness_case_id_and_organisation_id(
-        self, sickness_case_id: UUID, organisation_id: UUID
+        self, sickness_case_id: UUID, organisation_id: UUID, limit: int | None = None
     ) -> list[MilestoneActionsRecord]:
-        """Returns the rows with these values: fk_milestone_actions_case. In the order of id."""
+        """Returns the rows with these values (fk_milestone_actions_case), in the order of id, at most `limit`."""
         return await self._all(
             MilestoneActionsRecord,
             """
@@ -970,8 +1041,24 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
             from absence.milestone_actions
             where sickness_case_id = %(sickness_case_id)s and organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"sickness_case_id": sickness_case_id, "organisation_id": organisation_id},
+            {"sickness_case_id": sickness_case_id, "organisation_id": organisation_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[MilestoneActionsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            MilestoneActionsRecord,
+            """
+            select
+                id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
+                completed_at, notes, created_at, updated_at
+            from absence.milestone_actions
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: MilestoneActionsInsert) -> MilestoneActionsRecord:
@@ -1038,7 +1125,7 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
     async def upsert_on_id(self, row: MilestoneActionsInsert) -> MilestoneActionsRecord:
         """Inserts a row, or changes the one that has its key (pk_milestone_actions).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             MilestoneActionsRecord,
@@ -1074,13 +1161,13 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
                 id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
                 completed_at, notes, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_sickness_case_id_and_milestone_key(self, row: MilestoneActionsInsert) -> MilestoneActionsRecord:
         """Inserts a row, or changes the one that has its key (uq_milestone_actions_case_key).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, sickness_case_id, milestone_key.
         """
         return await self._only(
             MilestoneActionsRecord,
@@ -1116,7 +1203,7 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
                 id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
                 completed_at, notes, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["sickness_case_id", "milestone_key"])},
         )
 
     async def update(self, id: UUID, changes: MilestoneActionsUpdate) -> MilestoneActionsRecord | None:
@@ -1142,8 +1229,8 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
             {"changes": document(changes), "id": id},
         )
 
-    async def milestone_action_counts(self) -> list[MilestoneActionCountsRecord]:
-        """Returns all rows of the view absence.milestone_action_counts.
+    async def milestone_action_counts(self, limit: int | None = None) -> list[MilestoneActionCountsRecord]:
+        """Returns the rows of the view absence.milestone_action_counts, at most `limit`.
 
         How many actions an organisation has in each status. [administrative]
         """
@@ -1152,12 +1239,13 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
             """
             select organisation_id, status, actions
             from absence.milestone_action_counts
+            limit %(limit)s
             """,
-            {},
+            {"limit": limit},
         )
 
-    async def milestone_action_list(self) -> list[MilestoneActionListRecord]:
-        """Returns all rows of the view absence.milestone_action_list.
+    async def milestone_action_list(self, limit: int | None = None) -> list[MilestoneActionListRecord]:
+        """Returns the rows of the view absence.milestone_action_list, at most `limit`.
 
         Actions with their label and the name of the employee. [personal]
         """
@@ -1168,8 +1256,9 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
                 id, organisation_id, sickness_case_id, milestone_key, employee_name, action_type, status, due_date,
                 completed_by, completed_at, notes, label
             from absence.milestone_action_list
+            limit %(limit)s
             """,
-            {},
+            {"limit": limit},
         )
 
     async def case_milestone_actions(self, p_case_id: UUID | None) -> list[MilestoneActionListRecord]:
@@ -1319,7 +1408,7 @@ class AsyncMilestoneConfigsRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> MilestoneConfigsRecord | None:
-        """Returns the row with that key, or None: pk_milestone_configs."""
+        """Returns the row with that key, or None (pk_milestone_configs)."""
         return await self._first(
             MilestoneConfigsRecord,
             """
@@ -1331,7 +1420,9 @@ class AsyncMilestoneConfigsRepository(AsyncRepository):
         )
 
     async def find_uq_milestone_configs_default(self, milestone_key: str) -> MilestoneConfigsRecord | None:
-        """Returns the row with these values, or None: uq_milestone_configs_default."""
+        """Returns the row with this value among those where (organisation_id IS NULL), or None
+        (uq_milestone_configs_default).
+        """
         return await self._first(
             MilestoneConfigsRecord,
             """
@@ -1345,7 +1436,9 @@ class AsyncMilestoneConfigsRepository(AsyncRepository):
     async def find_uq_milestone_configs_org_key(
         self, organisation_id: UUID, milestone_key: str
     ) -> MilestoneConfigsRecord | None:
-        """Returns the row with these values, or None: uq_milestone_configs_org_key."""
+        """Returns the row with these values among those where (organisation_id IS NOT NULL), or None
+        (uq_milestone_configs_org_key).
+        """
         return await self._first(
             MilestoneConfigsRecord,
             """
@@ -1359,8 +1452,8 @@ class AsyncMilestoneConfigsRepository(AsyncRepository):
             {"organisation_id": organisation_id, "milestone_key": milestone_key},
         )
 
-    async def find_by_milestone_key(self, milestone_key: str) -> list[MilestoneConfigsRecord]:
-        """Returns the rows with this value: fk_milestone_configs_key. In the order of id."""
+    async def find_by_milestone_key(self, milestone_key: str, limit: int | None = None) -> list[MilestoneConfigsRecord]:
+        """Returns the rows with this value (fk_milestone_configs_key), in the order of id, at most `limit`."""
         return await self._all(
             MilestoneConfigsRecord,
             """
@@ -1368,12 +1461,15 @@ class AsyncMilestoneConfigsRepository(AsyncRepository):
             from absence.milestone_configs
             where milestone_key = %(milestone_key)s
             order by id
+            limit %(limit)s
             """,
-            {"milestone_key": milestone_key},
+            {"milestone_key": milestone_key, "limit": limit},
         )
 
-    async def find_by_organisation_id(self, organisation_id: UUID) -> list[MilestoneConfigsRecord]:
-        """Returns the rows with this value: fk_milestone_configs_organisation. In the order of id."""
+    async def find_by_organisation_id(
+        self, organisation_id: UUID, limit: int | None = None
+    ) -> list[MilestoneConfigsRecord]:
+        """Returns the rows with this value (fk_milestone_configs_organisation), in the order of id, at most `limit`."""
         return await self._all(
             MilestoneConfigsRecord,
             """
@@ -1381,8 +1477,22 @@ class AsyncMilestoneConfigsRepository(AsyncRepository):
             from absence.milestone_configs
             where organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id},
+            {"organisation_id": organisation_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[MilestoneConfigsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            MilestoneConfigsRecord,
+            """
+            select id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
+            from absence.milestone_configs
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: MilestoneConfigsInsert) -> MilestoneConfigsRecord:
@@ -1435,7 +1545,7 @@ class AsyncMilestoneConfigsRepository(AsyncRepository):
     async def upsert_on_id(self, row: MilestoneConfigsInsert) -> MilestoneConfigsRecord:
         """Inserts a row, or changes the one that has its key (pk_milestone_configs).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             MilestoneConfigsRecord,
@@ -1460,13 +1570,13 @@ class AsyncMilestoneConfigsRepository(AsyncRepository):
             )
             returning id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_uq_milestone_configs_default(self, row: MilestoneConfigsInsert) -> MilestoneConfigsRecord:
         """Inserts a row, or changes the one that has its key (uq_milestone_configs_default).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, milestone_key.
         """
         return await self._only(
             MilestoneConfigsRecord,
@@ -1491,13 +1601,13 @@ class AsyncMilestoneConfigsRepository(AsyncRepository):
             )
             returning id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["milestone_key"])},
         )
 
     async def upsert_on_uq_milestone_configs_org_key(self, row: MilestoneConfigsInsert) -> MilestoneConfigsRecord:
         """Inserts a row, or changes the one that has its key (uq_milestone_configs_org_key).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, organisation_id, milestone_key.
         """
         return await self._only(
             MilestoneConfigsRecord,
@@ -1522,7 +1632,7 @@ class AsyncMilestoneConfigsRepository(AsyncRepository):
             )
             returning id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["organisation_id", "milestone_key"])},
         )
 
     async def update(self, id: UUID, changes: MilestoneConfigsUpdate) -> MilestoneConfigsRecord | None:
@@ -1561,7 +1671,7 @@ class AsyncMilestoneKeysRepository(AsyncRepository):
     """
 
     async def find(self, milestone_key: str) -> MilestoneKeysRecord | None:
-        """Returns the row with that key, or None: pk_milestone_keys."""
+        """Returns the row with that key, or None (pk_milestone_keys)."""
         return await self._first(
             MilestoneKeysRecord,
             """
@@ -1572,6 +1682,19 @@ class AsyncMilestoneKeysRepository(AsyncRepository):
             {"milestone_key": milestone_key},
         )
 
+    async def find_all(self, limit: int | None = None) -> list[MilestoneKeysRecord]:
+        """Returns all rows, in the order of milestone_key, at most `limit`."""
+        return await self._all(
+            MilestoneKeysRecord,
+            """
+            select milestone_key, day_offset, action_type, recipients, is_automatic, label, description
+            from absence.milestone_keys
+            order by milestone_key
+            limit %(limit)s
+            """,
+            {"limit": limit},
+        )
+
 
 class AsyncOrganisationsRepository(AsyncRepository):
     """The rows of absence.organisations.
@@ -1580,7 +1703,7 @@ class AsyncOrganisationsRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> OrganisationsRecord | None:
-        """Returns the row with that key, or None: pk_organisations."""
+        """Returns the row with that key, or None (pk_organisations)."""
         return await self._first(
             OrganisationsRecord,
             """
@@ -1592,7 +1715,7 @@ class AsyncOrganisationsRepository(AsyncRepository):
         )
 
     async def find_by_slug(self, slug: str) -> OrganisationsRecord | None:
-        """Returns the row with these values, or None: uq_organisations_slug."""
+        """Returns the row with this value, or None (uq_organisations_slug)."""
         return await self._first(
             OrganisationsRecord,
             """
@@ -1601,6 +1724,19 @@ class AsyncOrganisationsRepository(AsyncRepository):
             where slug = %(slug)s
             """,
             {"slug": slug},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[OrganisationsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            OrganisationsRecord,
+            """
+            select id, name, slug, created_at, updated_at
+            from absence.organisations
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: OrganisationsInsert) -> OrganisationsRecord:
@@ -1643,7 +1779,7 @@ class AsyncOrganisationsRepository(AsyncRepository):
     async def upsert_on_id(self, row: OrganisationsInsert) -> OrganisationsRecord:
         """Inserts a row, or changes the one that has its key (pk_organisations).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             OrganisationsRecord,
@@ -1663,13 +1799,13 @@ class AsyncOrganisationsRepository(AsyncRepository):
             )
             returning id, name, slug, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_slug(self, row: OrganisationsInsert) -> OrganisationsRecord:
         """Inserts a row, or changes the one that has its key (uq_organisations_slug).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, slug.
         """
         return await self._only(
             OrganisationsRecord,
@@ -1689,7 +1825,7 @@ class AsyncOrganisationsRepository(AsyncRepository):
             )
             returning id, name, slug, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["slug"])},
         )
 
     async def update(self, id: UUID, changes: OrganisationsUpdate) -> OrganisationsRecord | None:
@@ -1726,7 +1862,7 @@ class AsyncRolePermissionsRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> RolePermissionsRecord | None:
-        """Returns the row with that key, or None: pk_role_permissions."""
+        """Returns the row with that key, or None (pk_role_permissions)."""
         return await self._first(
             RolePermissionsRecord,
             """
@@ -1740,7 +1876,7 @@ class AsyncRolePermissionsRepository(AsyncRepository):
     async def find_by_role_and_permission(
         self, role: RolePermissionsRole, permission: RolePermissionsPermission
     ) -> RolePermissionsRecord | None:
-        """Returns the row with these values, or None: uq_role_permissions_role_permission."""
+        """Returns the row with these values, or None (uq_role_permissions_role_permission)."""
         return await self._first(
             RolePermissionsRecord,
             """
@@ -1751,8 +1887,10 @@ class AsyncRolePermissionsRepository(AsyncRepository):
             {"role": role, "permission": permission},
         )
 
-    async def find_by_role(self, role: RolePermissionsRole) -> list[RolePermissionsRecord]:
-        """Returns the rows with this value: uq_role_permissions_role_permission. In the order of permission, id."""
+    async def find_by_role(self, role: RolePermissionsRole, limit: int | None = None) -> list[RolePermissionsRecord]:
+        """Returns the rows with this value (uq_role_permissions_role_permission), in the order of permission, id, at
+        most `limit`.
+        """
         return await self._all(
             RolePermissionsRecord,
             """
@@ -1760,8 +1898,22 @@ class AsyncRolePermissionsRepository(AsyncRepository):
             from absence.role_permissions
             where role = %(role)s
             order by permission, id
+            limit %(limit)s
             """,
-            {"role": role},
+            {"role": role, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[RolePermissionsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            RolePermissionsRecord,
+            """
+            select id, role, permission
+            from absence.role_permissions
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
 
@@ -1772,7 +1924,7 @@ class AsyncSicknessCasesRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> SicknessCasesRecord | None:
-        """Returns the row with that key, or None: pk_sickness_cases."""
+        """Returns the row with that key, or None (pk_sickness_cases)."""
         return await self._first(
             SicknessCasesRecord,
             """
@@ -1786,7 +1938,7 @@ class AsyncSicknessCasesRepository(AsyncRepository):
         )
 
     async def find_by_id_and_organisation_id(self, id: UUID, organisation_id: UUID) -> SicknessCasesRecord | None:
-        """Returns the row with these values, or None: uq_sickness_cases_id_org."""
+        """Returns the row with these values, or None (uq_sickness_cases_id_org)."""
         return await self._first(
             SicknessCasesRecord,
             """
@@ -1799,8 +1951,8 @@ class AsyncSicknessCasesRepository(AsyncRepository):
             {"id": id, "organisation_id": organisation_id},
         )
 
-    async def find_by_employee_id(self, employee_id: UUID) -> list[SicknessCasesRecord]:
-        """Returns the rows with this value: idx_sickness_cases_employee. In the order of id."""
+    async def find_by_employee_id(self, employee_id: UUID, limit: int | None = None) -> list[SicknessCasesRecord]:
+        """Returns the rows with this value (idx_sickness_cases_employee), in the order of id, at most `limit`."""
         return await self._all(
             SicknessCasesRecord,
             """
@@ -1810,12 +1962,15 @@ class AsyncSicknessCasesRepository(AsyncRepository):
             from absence.sickness_cases
             where employee_id = %(employee_id)s
             order by id
+            limit %(limit)s
             """,
-            {"employee_id": employee_id},
+            {"employee_id": employee_id, "limit": limit},
         )
 
-    async def find_by_organisation_id(self, organisation_id: UUID) -> list[SicknessCasesRecord]:
-        """Returns the rows with this value: idx_sickness_cases_organisation. In the order of id."""
+    async def find_by_organisation_id(
+        self, organisation_id: UUID, limit: int | None = None
+    ) -> list[SicknessCasesRecord]:
+        """Returns the rows with this value (idx_sickness_cases_organisation), in the order of id, at most `limit`."""
         return await self._all(
             SicknessCasesRecord,
             """
@@ -1825,12 +1980,13 @@ class AsyncSicknessCasesRepository(AsyncRepository):
             from absence.sickness_cases
             where organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id},
+            {"organisation_id": organisation_id, "limit": limit},
         )
 
-    async def find_by_reported_by(self, reported_by: UUID) -> list[SicknessCasesRecord]:
-        """Returns the rows with this value: idx_sickness_cases_reported_by. In the order of id."""
+    async def find_by_reported_by(self, reported_by: UUID, limit: int | None = None) -> list[SicknessCasesRecord]:
+        """Returns the rows with this value (idx_sickness_cases_reported_by), in the order of id, at most `limit`."""
         return await self._all(
             SicknessCasesRecord,
             """
@@ -1840,14 +1996,15 @@ class AsyncSicknessCasesRepository(AsyncRepository):
             from absence.sickness_cases
             where reported_by = %(reported_by)s
             order by id
+            limit %(limit)s
             """,
-            {"reported_by": reported_by},
+            {"reported_by": reported_by, "limit": limit},
         )
 
     async def find_by_employee_id_and_organisation_id(
-        self, employee_id: UUID, organisation_id: UUID
+        self, employee_id: UUID, organisation_id: UUID, limit: int | None = None
     ) -> list[SicknessCasesRecord]:
-        """Returns the rows with these values: fk_sickness_cases_employee. In the order of id."""
+        """Returns the rows with these values (fk_sickness_cases_employee), in the order of id, at most `limit`."""
         return await self._all(
             SicknessCasesRecord,
             """
@@ -1857,8 +2014,24 @@ class AsyncSicknessCasesRepository(AsyncRepository):
             from absence.sickness_cases
             where employee_id = %(employee_id)s and organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"employee_id": employee_id, "organisation_id": organisation_id},
+            {"employee_id": employee_id, "organisation_id": organisation_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[SicknessCasesRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            SicknessCasesRecord,
+            """
+            select
+                id, organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
+                status, notes, created_at, updated_at
+            from absence.sickness_cases
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: SicknessCasesInsert) -> SicknessCasesRecord:
@@ -1923,7 +2096,7 @@ class AsyncSicknessCasesRepository(AsyncRepository):
     async def upsert_on_id(self, row: SicknessCasesInsert) -> SicknessCasesRecord:
         """Inserts a row, or changes the one that has its key (pk_sickness_cases).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             SicknessCasesRecord,
@@ -1958,13 +2131,13 @@ class AsyncSicknessCasesRepository(AsyncRepository):
                 id, organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
                 status, notes, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_id_and_organisation_id(self, row: SicknessCasesInsert) -> SicknessCasesRecord:
         """Inserts a row, or changes the one that has its key (uq_sickness_cases_id_org).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, organisation_id.
         """
         return await self._only(
             SicknessCasesRecord,
@@ -1999,7 +2172,7 @@ class AsyncSicknessCasesRepository(AsyncRepository):
                 id, organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
                 status, notes, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "organisation_id"])},
         )
 
     async def update(self, id: UUID, changes: SicknessCasesUpdate) -> SicknessCasesRecord | None:
@@ -2043,7 +2216,7 @@ class AsyncUserRolesRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> UserRolesRecord | None:
-        """Returns the row with that key, or None: pk_user_roles."""
+        """Returns the row with that key, or None (pk_user_roles)."""
         return await self._first(
             UserRolesRecord,
             """
@@ -2057,7 +2230,7 @@ class AsyncUserRolesRepository(AsyncRepository):
     async def find_by_user_id_and_organisation_id_and_role(
         self, user_id: UUID, organisation_id: UUID, role: UserRolesRole
     ) -> UserRolesRecord | None:
-        """Returns the row with these values, or None: uq_user_roles_user_org_role."""
+        """Returns the row with these values, or None (uq_user_roles_user_org_role)."""
         return await self._first(
             UserRolesRecord,
             """
@@ -2068,8 +2241,8 @@ class AsyncUserRolesRepository(AsyncRepository):
             {"user_id": user_id, "organisation_id": organisation_id, "role": role},
         )
 
-    async def find_by_organisation_id(self, organisation_id: UUID) -> list[UserRolesRecord]:
-        """Returns the rows with this value: idx_user_roles_organisation. In the order of id."""
+    async def find_by_organisation_id(self, organisation_id: UUID, limit: int | None = None) -> list[UserRolesRecord]:
+        """Returns the rows with this value (idx_user_roles_organisation), in the order of id, at most `limit`."""
         return await self._all(
             UserRolesRecord,
             """
@@ -2077,12 +2250,15 @@ class AsyncUserRolesRepository(AsyncRepository):
             from absence.user_roles
             where organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id},
+            {"organisation_id": organisation_id, "limit": limit},
         )
 
-    async def find_by_user_id(self, user_id: UUID) -> list[UserRolesRecord]:
-        """Returns the rows with this value: uq_user_roles_user_org_role. In the order of organisation_id, role, id."""
+    async def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[UserRolesRecord]:
+        """Returns the rows with this value (uq_user_roles_user_org_role), in the order of organisation_id, role, id, at
+        most `limit`.
+        """
         return await self._all(
             UserRolesRecord,
             """
@@ -2090,12 +2266,17 @@ class AsyncUserRolesRepository(AsyncRepository):
             from absence.user_roles
             where user_id = %(user_id)s
             order by organisation_id, role, id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
-    async def find_by_user_id_and_organisation_id(self, user_id: UUID, organisation_id: UUID) -> list[UserRolesRecord]:
-        """Returns the rows with these values: uq_user_roles_user_org_role. In the order of role, id."""
+    async def find_by_user_id_and_organisation_id(
+        self, user_id: UUID, organisation_id: UUID, limit: int | None = None
+    ) -> list[UserRolesRecord]:
+        """Returns the rows with these values (uq_user_roles_user_org_role), in the order of role, id, at most
+        `limit`.
+        """
         return await self._all(
             UserRolesRecord,
             """
@@ -2103,8 +2284,22 @@ class AsyncUserRolesRepository(AsyncRepository):
             from absence.user_roles
             where user_id = %(user_id)s and organisation_id = %(organisation_id)s
             order by role, id
+            limit %(limit)s
             """,
-            {"user_id": user_id, "organisation_id": organisation_id},
+            {"user_id": user_id, "organisation_id": organisation_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[UserRolesRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            UserRolesRecord,
+            """
+            select id, user_id, organisation_id, role, created_at
+            from absence.user_roles
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: UserRolesInsert) -> UserRolesRecord:
@@ -2147,7 +2342,7 @@ class AsyncUserRolesRepository(AsyncRepository):
     async def upsert_on_id(self, row: UserRolesInsert) -> UserRolesRecord:
         """Inserts a row, or changes the one that has its key (pk_user_roles).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             UserRolesRecord,
@@ -2167,13 +2362,13 @@ class AsyncUserRolesRepository(AsyncRepository):
             )
             returning id, user_id, organisation_id, role, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_user_id_and_organisation_id_and_role(self, row: UserRolesInsert) -> UserRolesRecord:
         """Inserts a row, or changes the one that has its key (uq_user_roles_user_org_role).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id, organisation_id, role.
         """
         return await self._only(
             UserRolesRecord,
@@ -2193,7 +2388,7 @@ class AsyncUserRolesRepository(AsyncRepository):
             )
             returning id, user_id, organisation_id, role, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["user_id", "organisation_id", "role"])},
         )
 
     async def update(self, id: UUID, changes: UserRolesUpdate) -> UserRolesRecord | None:
@@ -2231,7 +2426,7 @@ class AsyncUsersRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> UsersRecord | None:
-        """Returns the row with that key, or None: pk_users."""
+        """Returns the row with that key, or None (pk_users)."""
         return await self._first(
             UsersRecord,
             """
@@ -2243,7 +2438,7 @@ class AsyncUsersRepository(AsyncRepository):
         )
 
     async def find_by_email(self, email: str) -> UsersRecord | None:
-        """Returns the row with these values, or None: uq_users_email."""
+        """Returns the row with this value, or None (uq_users_email)."""
         return await self._first(
             UsersRecord,
             """
@@ -2252,6 +2447,19 @@ class AsyncUsersRepository(AsyncRepository):
             where email = %(email)s
             """,
             {"email": email},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[UsersRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            UsersRecord,
+            """
+            select id, email, name, created_at, updated_at
+            from absence.users
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: UsersInsert) -> UsersRecord:
@@ -2294,7 +2502,7 @@ class AsyncUsersRepository(AsyncRepository):
     async def upsert_on_id(self, row: UsersInsert) -> UsersRecord:
         """Inserts a row, or changes the one that has its key (pk_users).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             UsersRecord,
@@ -2314,13 +2522,13 @@ class AsyncUsersRepository(AsyncRepository):
             )
             returning id, email, name, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_email(self, row: UsersInsert) -> UsersRecord:
         """Inserts a row, or changes the one that has its key (uq_users_email).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, email.
         """
         return await self._only(
             UsersRecord,
@@ -2340,7 +2548,7 @@ class AsyncUsersRepository(AsyncRepository):
             )
             returning id, email, name, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["email"])},
         )
 
     async def update(self, id: UUID, changes: UsersUpdate) -> UsersRecord | None:

@@ -59,7 +59,7 @@ class AuditLogRepository(Repository):
     """
 
     def find(self, id: UUID) -> AuditLogRecord | None:
-        """Returns the row with that key, or None: pk_audit_log."""
+        """Returns the row with that key, or None (pk_audit_log)."""
         return self._first(
             AuditLogRecord,
             """
@@ -70,8 +70,8 @@ class AuditLogRepository(Repository):
             {"id": id},
         )
 
-    def find_by_actor_id(self, actor_id: UUID) -> list[AuditLogRecord]:
-        """Returns the rows with this value: idx_audit_log_actor. In the order of id."""
+    def find_by_actor_id(self, actor_id: UUID, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns the rows with this value (idx_audit_log_actor), in the order of id, at most `limit`."""
         return self._all(
             AuditLogRecord,
             """
@@ -79,12 +79,13 @@ class AuditLogRepository(Repository):
             from absence.audit_log
             where actor_id = %(actor_id)s
             order by id
+            limit %(limit)s
             """,
-            {"actor_id": actor_id},
+            {"actor_id": actor_id, "limit": limit},
         )
 
-    def find_by_entity(self, entity: AuditLogEntity) -> list[AuditLogRecord]:
-        """Returns the rows with this value: idx_audit_log_entity. In the order of entity_id, id."""
+    def find_by_entity(self, entity: AuditLogEntity, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns the rows with this value (idx_audit_log_entity), in the order of entity_id, id, at most `limit`."""
         return self._all(
             AuditLogRecord,
             """
@@ -92,12 +93,15 @@ class AuditLogRepository(Repository):
             from absence.audit_log
             where entity = %(entity)s
             order by entity_id, id
+            limit %(limit)s
             """,
-            {"entity": entity},
+            {"entity": entity, "limit": limit},
         )
 
-    def find_by_entity_and_entity_id(self, entity: AuditLogEntity, entity_id: UUID) -> list[AuditLogRecord]:
-        """Returns the rows with these values: idx_audit_log_entity. In the order of id."""
+    def find_by_entity_and_entity_id(
+        self, entity: AuditLogEntity, entity_id: UUID, limit: int | None = None
+    ) -> list[AuditLogRecord]:
+        """Returns the rows with these values (idx_audit_log_entity), in the order of id, at most `limit`."""
         return self._all(
             AuditLogRecord,
             """
@@ -105,12 +109,15 @@ class AuditLogRepository(Repository):
             from absence.audit_log
             where entity = %(entity)s and entity_id = %(entity_id)s
             order by id
+            limit %(limit)s
             """,
-            {"entity": entity, "entity_id": entity_id},
+            {"entity": entity, "entity_id": entity_id, "limit": limit},
         )
 
-    def find_by_organisation_id(self, organisation_id: UUID) -> list[AuditLogRecord]:
-        """Returns the rows with this value: idx_audit_log_organisation. In the order of created_at, id."""
+    def find_by_organisation_id(self, organisation_id: UUID, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns the rows with this value (idx_audit_log_organisation), in the order of created_at, id, at most
+        `limit`.
+        """
         return self._all(
             AuditLogRecord,
             """
@@ -118,23 +125,22 @@ class AuditLogRepository(Repository):
             from absence.audit_log
             where organisation_id = %(organisation_id)s
             order by created_at, id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id},
+            {"organisation_id": organisation_id, "limit": limit},
         )
 
-    def find_by_organisation_id_and_created_at(
-        self, organisation_id: UUID, created_at: dt.datetime
-    ) -> list[AuditLogRecord]:
-        """Returns the rows with these values: idx_audit_log_organisation. In the order of id."""
+    def find_all(self, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
         return self._all(
             AuditLogRecord,
             """
             select id, actor_id, organisation_id, action, entity, entity_id, metadata, created_at
             from absence.audit_log
-            where organisation_id = %(organisation_id)s and created_at = %(created_at)s
             order by id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id, "created_at": created_at},
+            {"limit": limit},
         )
 
 
@@ -145,7 +151,7 @@ class CommunicationLogsRepository(Repository):
     """
 
     def find(self, id: UUID) -> CommunicationLogsRecord | None:
-        """Returns the row with that key, or None: pk_communication_logs."""
+        """Returns the row with that key, or None (pk_communication_logs)."""
         return self._first(
             CommunicationLogsRecord,
             """
@@ -156,8 +162,8 @@ class CommunicationLogsRepository(Repository):
             {"id": id},
         )
 
-    def find_by_author_id(self, author_id: UUID) -> list[CommunicationLogsRecord]:
-        """Returns the rows with this value: idx_communication_logs_author. In the order of id."""
+    def find_by_author_id(self, author_id: UUID, limit: int | None = None) -> list[CommunicationLogsRecord]:
+        """Returns the rows with this value (idx_communication_logs_author), in the order of id, at most `limit`."""
         return self._all(
             CommunicationLogsRecord,
             """
@@ -165,12 +171,17 @@ class CommunicationLogsRepository(Repository):
             from absence.communication_logs
             where author_id = %(author_id)s
             order by id
+            limit %(limit)s
             """,
-            {"author_id": author_id},
+            {"author_id": author_id, "limit": limit},
         )
 
-    def find_by_sickness_case_id(self, sickness_case_id: UUID) -> list[CommunicationLogsRecord]:
-        """Returns the rows with this value: idx_communication_logs_case_date. In the order of created_at, id."""
+    def find_by_sickness_case_id(
+        self, sickness_case_id: UUID, limit: int | None = None
+    ) -> list[CommunicationLogsRecord]:
+        """Returns the rows with this value (idx_communication_logs_case_date), in the order of created_at, id, at most
+        `limit`.
+        """
         return self._all(
             CommunicationLogsRecord,
             """
@@ -178,27 +189,13 @@ class CommunicationLogsRepository(Repository):
             from absence.communication_logs
             where sickness_case_id = %(sickness_case_id)s
             order by created_at, id
+            limit %(limit)s
             """,
-            {"sickness_case_id": sickness_case_id},
+            {"sickness_case_id": sickness_case_id, "limit": limit},
         )
 
-    def find_by_sickness_case_id_and_created_at(
-        self, sickness_case_id: UUID, created_at: dt.datetime
-    ) -> list[CommunicationLogsRecord]:
-        """Returns the rows with these values: idx_communication_logs_case_date. In the order of id."""
-        return self._all(
-            CommunicationLogsRecord,
-            """
-            select id, organisation_id, sickness_case_id, author_id, contact_date, contact_type, notes, created_at
-            from absence.communication_logs
-            where sickness_case_id = %(sickness_case_id)s and created_at = %(created_at)s
-            order by id
-            """,
-            {"sickness_case_id": sickness_case_id, "created_at": created_at},
-        )
-
-    def find_by_organisation_id(self, organisation_id: UUID) -> list[CommunicationLogsRecord]:
-        """Returns the rows with this value: idx_communication_logs_org. In the order of id."""
+    def find_by_organisation_id(self, organisation_id: UUID, limit: int | None = None) -> list[CommunicationLogsRecord]:
+        """Returns the rows with this value (idx_communication_logs_org), in the order of id, at most `limit`."""
         return self._all(
             CommunicationLogsRecord,
             """
@@ -206,14 +203,15 @@ class CommunicationLogsRepository(Repository):
             from absence.communication_logs
             where organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id},
+            {"organisation_id": organisation_id, "limit": limit},
         )
 
     def find_by_sickness_case_id_and_organisation_id(
-        self, sickness_case_id: UUID, organisation_id: UUID
+        self, sickness_case_id: UUID, organisation_id: UUID, limit: int | None = None
     ) -> list[CommunicationLogsRecord]:
-        """Returns the rows with these values: fk_communication_logs_case. In the order of id."""
+        """Returns the rows with these values (fk_communication_logs_case), in the order of id, at most `limit`."""
         return self._all(
             CommunicationLogsRecord,
             """
@@ -221,8 +219,22 @@ class CommunicationLogsRepository(Repository):
             from absence.communication_logs
             where sickness_case_id = %(sickness_case_id)s and organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"sickness_case_id": sickness_case_id, "organisation_id": organisation_id},
+            {"sickness_case_id": sickness_case_id, "organisation_id": organisation_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[CommunicationLogsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            CommunicationLogsRecord,
+            """
+            select id, organisation_id, sickness_case_id, author_id, contact_date, contact_type, notes, created_at
+            from absence.communication_logs
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: CommunicationLogsInsert) -> CommunicationLogsRecord:
@@ -274,8 +286,8 @@ class CommunicationLogsRepository(Repository):
             {"rows": documents(rows)},
         )
 
-    def communication_log_list(self) -> list[CommunicationLogListRecord]:
-        """Returns all rows of the view absence.communication_log_list.
+    def communication_log_list(self, limit: int | None = None) -> list[CommunicationLogListRecord]:
+        """Returns the rows of the view absence.communication_log_list, at most `limit`.
 
         Log entries with the names of their authors; encrypted at rest and in transit. [PHI]
         """
@@ -286,8 +298,9 @@ class CommunicationLogsRepository(Repository):
                 id, organisation_id, sickness_case_id, author_id, author_name, author_email, contact_date,
                 contact_type, notes, created_at
             from absence.communication_log_list
+            limit %(limit)s
             """,
-            {},
+            {"limit": limit},
         )
 
     def case_communication_log(self, p_case_id: UUID | None) -> list[CommunicationLogListRecord]:
@@ -321,7 +334,7 @@ class DepartmentsRepository(Repository):
     """
 
     def find(self, id: UUID) -> DepartmentsRecord | None:
-        """Returns the row with that key, or None: pk_departments."""
+        """Returns the row with that key, or None (pk_departments)."""
         return self._first(
             DepartmentsRecord,
             """
@@ -333,7 +346,7 @@ class DepartmentsRepository(Repository):
         )
 
     def find_by_id_and_organisation_id(self, id: UUID, organisation_id: UUID) -> DepartmentsRecord | None:
-        """Returns the row with these values, or None: uq_departments_id_org."""
+        """Returns the row with these values, or None (uq_departments_id_org)."""
         return self._first(
             DepartmentsRecord,
             """
@@ -345,7 +358,7 @@ class DepartmentsRepository(Repository):
         )
 
     def find_by_organisation_id_and_name(self, organisation_id: UUID, name: str) -> DepartmentsRecord | None:
-        """Returns the row with these values, or None: uq_departments_org_name."""
+        """Returns the row with these values, or None (uq_departments_org_name)."""
         return self._first(
             DepartmentsRecord,
             """
@@ -356,8 +369,8 @@ class DepartmentsRepository(Repository):
             {"organisation_id": organisation_id, "name": name},
         )
 
-    def find_by_organisation_id(self, organisation_id: UUID) -> list[DepartmentsRecord]:
-        """Returns the rows with this value: uq_departments_org_name. In the order of name, id."""
+    def find_by_organisation_id(self, organisation_id: UUID, limit: int | None = None) -> list[DepartmentsRecord]:
+        """Returns the rows with this value (uq_departments_org_name), in the order of name, id, at most `limit`."""
         return self._all(
             DepartmentsRecord,
             """
@@ -365,8 +378,22 @@ class DepartmentsRepository(Repository):
             from absence.departments
             where organisation_id = %(organisation_id)s
             order by name, id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id},
+            {"organisation_id": organisation_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[DepartmentsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            DepartmentsRecord,
+            """
+            select id, organisation_id, name, created_at, updated_at
+            from absence.departments
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: DepartmentsInsert) -> DepartmentsRecord:
@@ -409,7 +436,7 @@ class DepartmentsRepository(Repository):
     def upsert_on_id(self, row: DepartmentsInsert) -> DepartmentsRecord:
         """Inserts a row, or changes the one that has its key (pk_departments).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             DepartmentsRecord,
@@ -429,13 +456,13 @@ class DepartmentsRepository(Repository):
             )
             returning id, organisation_id, name, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_id_and_organisation_id(self, row: DepartmentsInsert) -> DepartmentsRecord:
         """Inserts a row, or changes the one that has its key (uq_departments_id_org).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, organisation_id.
         """
         return self._only(
             DepartmentsRecord,
@@ -455,13 +482,13 @@ class DepartmentsRepository(Repository):
             )
             returning id, organisation_id, name, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "organisation_id"])},
         )
 
     def upsert_on_organisation_id_and_name(self, row: DepartmentsInsert) -> DepartmentsRecord:
         """Inserts a row, or changes the one that has its key (uq_departments_org_name).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, organisation_id, name.
         """
         return self._only(
             DepartmentsRecord,
@@ -481,7 +508,7 @@ class DepartmentsRepository(Repository):
             )
             returning id, organisation_id, name, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["organisation_id", "name"])},
         )
 
     def update(self, id: UUID, changes: DepartmentsUpdate) -> DepartmentsRecord | None:
@@ -518,7 +545,7 @@ class EmployeesRepository(Repository):
     """
 
     def find(self, id: UUID) -> EmployeesRecord | None:
-        """Returns the row with that key, or None: pk_employees."""
+        """Returns the row with that key, or None (pk_employees)."""
         return self._first(
             EmployeesRecord,
             """
@@ -532,7 +559,7 @@ class EmployeesRepository(Repository):
         )
 
     def find_by_id_and_organisation_id(self, id: UUID, organisation_id: UUID) -> EmployeesRecord | None:
-        """Returns the row with these values, or None: uq_employees_id_org."""
+        """Returns the row with these values, or None (uq_employees_id_org)."""
         return self._first(
             EmployeesRecord,
             """
@@ -545,8 +572,8 @@ class EmployeesRepository(Repository):
             {"id": id, "organisation_id": organisation_id},
         )
 
-    def find_by_department_id(self, department_id: UUID) -> list[EmployeesRecord]:
-        """Returns the rows with this value: idx_employees_department. In the order of id."""
+    def find_by_department_id(self, department_id: UUID, limit: int | None = None) -> list[EmployeesRecord]:
+        """Returns the rows with this value (idx_employees_department), in the order of id, at most `limit`."""
         return self._all(
             EmployeesRecord,
             """
@@ -556,12 +583,13 @@ class EmployeesRepository(Repository):
             from absence.employees
             where department_id = %(department_id)s
             order by id
+            limit %(limit)s
             """,
-            {"department_id": department_id},
+            {"department_id": department_id, "limit": limit},
         )
 
-    def find_by_manager_id(self, manager_id: UUID) -> list[EmployeesRecord]:
-        """Returns the rows with this value: idx_employees_manager. In the order of id."""
+    def find_by_manager_id(self, manager_id: UUID, limit: int | None = None) -> list[EmployeesRecord]:
+        """Returns the rows with this value (idx_employees_manager), in the order of id, at most `limit`."""
         return self._all(
             EmployeesRecord,
             """
@@ -571,12 +599,13 @@ class EmployeesRepository(Repository):
             from absence.employees
             where manager_id = %(manager_id)s
             order by id
+            limit %(limit)s
             """,
-            {"manager_id": manager_id},
+            {"manager_id": manager_id, "limit": limit},
         )
 
-    def find_by_organisation_id(self, organisation_id: UUID) -> list[EmployeesRecord]:
-        """Returns the rows with this value: idx_employees_organisation. In the order of id."""
+    def find_by_organisation_id(self, organisation_id: UUID, limit: int | None = None) -> list[EmployeesRecord]:
+        """Returns the rows with this value (idx_employees_organisation), in the order of id, at most `limit`."""
         return self._all(
             EmployeesRecord,
             """
@@ -586,12 +615,13 @@ class EmployeesRepository(Repository):
             from absence.employees
             where organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id},
+            {"organisation_id": organisation_id, "limit": limit},
         )
 
-    def find_by_user_id(self, user_id: UUID) -> list[EmployeesRecord]:
-        """Returns the rows with this value: idx_employees_user. In the order of id."""
+    def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[EmployeesRecord]:
+        """Returns the rows with this value (idx_employees_user), in the order of id, at most `limit`."""
         return self._all(
             EmployeesRecord,
             """
@@ -601,14 +631,15 @@ class EmployeesRepository(Repository):
             from absence.employees
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
     def find_by_department_id_and_organisation_id(
-        self, department_id: UUID, organisation_id: UUID
+        self, department_id: UUID, organisation_id: UUID, limit: int | None = None
     ) -> list[EmployeesRecord]:
-        """Returns the rows with these values: fk_employees_department. In the order of id."""
+        """Returns the rows with these values (fk_employees_department), in the order of id, at most `limit`."""
         return self._all(
             EmployeesRecord,
             """
@@ -618,12 +649,15 @@ class EmployeesRepository(Repository):
             from absence.employees
             where department_id = %(department_id)s and organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"department_id": department_id, "organisation_id": organisation_id},
+            {"department_id": department_id, "organisation_id": organisation_id, "limit": limit},
         )
 
-    def find_by_manager_id_and_organisation_id(self, manager_id: UUID, organisation_id: UUID) -> list[EmployeesRecord]:
-        """Returns the rows with these values: fk_employees_manager. In the order of id."""
+    def find_by_manager_id_and_organisation_id(
+        self, manager_id: UUID, organisation_id: UUID, limit: int | None = None
+    ) -> list[EmployeesRecord]:
+        """Returns the rows with these values (fk_employees_manager), in the order of id, at most `limit`."""
         return self._all(
             EmployeesRecord,
             """
@@ -633,8 +667,24 @@ class EmployeesRepository(Repository):
             from absence.employees
             where manager_id = %(manager_id)s and organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"manager_id": manager_id, "organisation_id": organisation_id},
+            {"manager_id": manager_id, "organisation_id": organisation_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[EmployeesRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            EmployeesRecord,
+            """
+            select
+                id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
+                created_at, updated_at
+            from absence.employees
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: EmployeesInsert) -> EmployeesRecord:
@@ -699,7 +749,7 @@ class EmployeesRepository(Repository):
     def upsert_on_id(self, row: EmployeesInsert) -> EmployeesRecord:
         """Inserts a row, or changes the one that has its key (pk_employees).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             EmployeesRecord,
@@ -734,13 +784,13 @@ class EmployeesRepository(Repository):
                 id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
                 created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_id_and_organisation_id(self, row: EmployeesInsert) -> EmployeesRecord:
         """Inserts a row, or changes the one that has its key (uq_employees_id_org).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, organisation_id.
         """
         return self._only(
             EmployeesRecord,
@@ -773,7 +823,7 @@ class EmployeesRepository(Repository):
                 id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
                 created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "organisation_id"])},
         )
 
     def update(self, id: UUID, changes: EmployeesUpdate) -> EmployeesRecord | None:
@@ -817,7 +867,7 @@ class MilestoneActionsRepository(Repository):
     """
 
     def find(self, id: UUID) -> MilestoneActionsRecord | None:
-        """Returns the row with that key, or None: pk_milestone_actions."""
+        """Returns the row with that key, or None (pk_milestone_actions)."""
         return self._first(
             MilestoneActionsRecord,
             """
@@ -833,7 +883,7 @@ class MilestoneActionsRepository(Repository):
     def find_by_sickness_case_id_and_milestone_key(
         self, sickness_case_id: UUID, milestone_key: str
     ) -> MilestoneActionsRecord | None:
-        """Returns the row with these values, or None: uq_milestone_actions_case_key."""
+        """Returns the row with these values, or None (uq_milestone_actions_case_key)."""
         return self._first(
             MilestoneActionsRecord,
             """
@@ -846,8 +896,10 @@ class MilestoneActionsRepository(Repository):
             {"sickness_case_id": sickness_case_id, "milestone_key": milestone_key},
         )
 
-    def find_by_sickness_case_id(self, sickness_case_id: UUID) -> list[MilestoneActionsRecord]:
-        """Returns the rows with this value: idx_milestone_actions_case. In the order of id."""
+    def find_by_sickness_case_id(
+        self, sickness_case_id: UUID, limit: int | None = None
+    ) -> list[MilestoneActionsRecord]:
+        """Returns the rows with this value (idx_milestone_actions_case), in the order of id, at most `limit`."""
         return self._all(
             MilestoneActionsRecord,
             """
@@ -857,12 +909,15 @@ class MilestoneActionsRepository(Repository):
             from absence.milestone_actions
             where sickness_case_id = %(sickness_case_id)s
             order by id
+            limit %(limit)s
             """,
-            {"sickness_case_id": sickness_case_id},
+            {"sickness_case_id": sickness_case_id, "limit": limit},
         )
 
-    def find_by_completed_by(self, completed_by: UUID) -> list[MilestoneActionsRecord]:
-        """Returns the rows with this value: idx_milestone_actions_completed_by. In the order of id."""
+    def find_by_completed_by(self, completed_by: UUID, limit: int | None = None) -> list[MilestoneActionsRecord]:
+        """Returns the rows with this value (idx_milestone_actions_completed_by), in the order of id, at most
+        `limit`.
+        """
         return self._all(
             MilestoneActionsRecord,
             """
@@ -872,12 +927,15 @@ class MilestoneActionsRepository(Repository):
             from absence.milestone_actions
             where completed_by = %(completed_by)s
             order by id
+            limit %(limit)s
             """,
-            {"completed_by": completed_by},
+            {"completed_by": completed_by, "limit": limit},
         )
 
-    def find_by_due_date(self, due_date: dt.date) -> list[MilestoneActionsRecord]:
-        """Returns the rows with this value: idx_milestone_actions_due_status. In the order of status, id."""
+    def find_by_due_date(self, due_date: dt.date, limit: int | None = None) -> list[MilestoneActionsRecord]:
+        """Returns the rows with this value (idx_milestone_actions_due_status), in the order of status, id, at most
+        `limit`.
+        """
         return self._all(
             MilestoneActionsRecord,
             """
@@ -887,14 +945,17 @@ class MilestoneActionsRepository(Repository):
             from absence.milestone_actions
             where due_date = %(due_date)s
             order by status, id
+            limit %(limit)s
             """,
-            {"due_date": due_date},
+            {"due_date": due_date, "limit": limit},
         )
 
     def find_by_due_date_and_status(
-        self, due_date: dt.date, status: MilestoneActionsStatus
+        self, due_date: dt.date, status: MilestoneActionsStatus, limit: int | None = None
     ) -> list[MilestoneActionsRecord]:
-        """Returns the rows with these values: idx_milestone_actions_due_status. In the order of id."""
+        """Returns the rows with these values (idx_milestone_actions_due_status), in the order of id, at most
+        `limit`.
+        """
         return self._all(
             MilestoneActionsRecord,
             """
@@ -904,12 +965,13 @@ class MilestoneActionsRepository(Repository):
             from absence.milestone_actions
             where due_date = %(due_date)s and status = %(status)s
             order by id
+            limit %(limit)s
             """,
-            {"due_date": due_date, "status": status},
+            {"due_date": due_date, "status": status, "limit": limit},
         )
 
-    def find_by_milestone_key(self, milestone_key: str) -> list[MilestoneActionsRecord]:
-        """Returns the rows with this value: idx_milestone_actions_key. In the order of id."""
+    def find_by_milestone_key(self, milestone_key: str, limit: int | None = None) -> list[MilestoneActionsRecord]:
+        """Returns the rows with this value (idx_milestone_actions_key), in the order of id, at most `limit`."""
         return self._all(
             MilestoneActionsRecord,
             """
@@ -919,12 +981,15 @@ class MilestoneActionsRepository(Repository):
             from absence.milestone_actions
             where milestone_key = %(milestone_key)s
             order by id
+            limit %(limit)s
             """,
-            {"milestone_key": milestone_key},
+            {"milestone_key": milestone_key, "limit": limit},
         )
 
-    def find_by_organisation_id(self, organisation_id: UUID) -> list[MilestoneActionsRecord]:
-        """Returns the rows with this value: idx_milestone_actions_org_status. In the order of status, id."""
+    def find_by_organisation_id(self, organisation_id: UUID, limit: int | None = None) -> list[MilestoneActionsRecord]:
+        """Returns the rows with this value (idx_milestone_actions_org_status), in the order of status, id, at most
+        `limit`.
+        """
         return self._all(
             MilestoneActionsRecord,
             """
@@ -934,14 +999,17 @@ class MilestoneActionsRepository(Repository):
             from absence.milestone_actions
             where organisation_id = %(organisation_id)s
             order by status, id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id},
+            {"organisation_id": organisation_id, "limit": limit},
         )
 
     def find_by_organisation_id_and_status(
-        self, organisation_id: UUID, status: MilestoneActionsStatus
+        self, organisation_id: UUID, status: MilestoneActionsStatus, limit: int | None = None
     ) -> list[MilestoneActionsRecord]:
-        """Returns the rows with these values: idx_milestone_actions_org_status. In the order of id."""
+        """Returns the rows with these values (idx_milestone_actions_org_status), in the order of id, at most
+        `limit`.
+        """
         return self._all(
             MilestoneActionsRecord,
             """
@@ -951,14 +1019,15 @@ class MilestoneActionsRepository(Repository):
             from absence.milestone_actions
             where organisation_id = %(organisation_id)s and status = %(status)s
             order by id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id, "status": status},
+            {"organisation_id": organisation_id, "status": status, "limit": limit},
         )
 
     def find_by_sickness_case_id_and_organisation_id(
-        self, sickness_case_id: UUID, organisation_id: UUID
+        self, sickness_case_id: UUID, organisation_id: UUID, limit: int | None = None
     ) -> list[MilestoneActionsRecord]:
-        """Returns the rows with these values: fk_milestone_actions_case. In the order of id."""
+        """Returns the rows with these values (fk_milestone_actions_case), in the order of id, at most `limit`."""
         return self._all(
             MilestoneActionsRecord,
             """
@@ -968,8 +1037,24 @@ class MilestoneActionsRepository(Repository):
             from absence.milestone_actions
             where sickness_case_id = %(sickness_case_id)s and organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"sickness_case_id": sickness_case_id, "organisation_id": organisation_id},
+            {"sickness_case_id": sickness_case_id, "organisation_id": organisation_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[MilestoneActionsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            MilestoneActionsRecord,
+            """
+            select
+                id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
+                completed_at, notes, created_at, updated_at
+            from absence.milestone_actions
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: MilestoneActionsInsert) -> MilestoneActionsRecord:
@@ -1036,7 +1121,7 @@ class MilestoneActionsRepository(Repository):
     def upsert_on_id(self, row: MilestoneActionsInsert) -> MilestoneActionsRecord:
         """Inserts a row, or changes the one that has its key (pk_milestone_actions).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             MilestoneActionsRecord,
@@ -1072,13 +1157,13 @@ class MilestoneActionsRepository(Repository):
                 id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
                 completed_at, notes, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_sickness_case_id_and_milestone_key(self, row: MilestoneActionsInsert) -> MilestoneActionsRecord:
         """Inserts a row, or changes the one that has its key (uq_milestone_actions_case_key).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, sickness_case_id, milestone_key.
         """
         return self._only(
             MilestoneActionsRecord,
@@ -1114,7 +1199,7 @@ class MilestoneActionsRepository(Repository):
                 id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
                 completed_at, notes, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["sickness_case_id", "milestone_key"])},
         )
 
     def update(self, id: UUID, changes: MilestoneActionsUpdate) -> MilestoneActionsRecord | None:
@@ -1140,8 +1225,8 @@ class MilestoneActionsRepository(Repository):
             {"changes": document(changes), "id": id},
         )
 
-    def milestone_action_counts(self) -> list[MilestoneActionCountsRecord]:
-        """Returns all rows of the view absence.milestone_action_counts.
+    def milestone_action_counts(self, limit: int | None = None) -> list[MilestoneActionCountsRecord]:
+        """Returns the rows of the view absence.milestone_action_counts, at most `limit`.
 
         How many actions an organisation has in each status. [administrative]
         """
@@ -1150,12 +1235,13 @@ class MilestoneActionsRepository(Repository):
             """
             select organisation_id, status, actions
             from absence.milestone_action_counts
+            limit %(limit)s
             """,
-            {},
+            {"limit": limit},
         )
 
-    def milestone_action_list(self) -> list[MilestoneActionListRecord]:
-        """Returns all rows of the view absence.milestone_action_list.
+    def milestone_action_list(self, limit: int | None = None) -> list[MilestoneActionListRecord]:
+        """Returns the rows of the view absence.milestone_action_list, at most `limit`.
 
         Actions with their label and the name of the employee. [personal]
         """
@@ -1166,8 +1252,9 @@ class MilestoneActionsRepository(Repository):
                 id, organisation_id, sickness_case_id, milestone_key, employee_name, action_type, status, due_date,
                 completed_by, completed_at, notes, label
             from absence.milestone_action_list
+            limit %(limit)s
             """,
-            {},
+            {"limit": limit},
         )
 
     def case_milestone_actions(self, p_case_id: UUID | None) -> list[MilestoneActionListRecord]:
@@ -1317,7 +1404,7 @@ class MilestoneConfigsRepository(Repository):
     """
 
     def find(self, id: UUID) -> MilestoneConfigsRecord | None:
-        """Returns the row with that key, or None: pk_milestone_configs."""
+        """Returns the row with that key, or None (pk_milestone_configs)."""
         return self._first(
             MilestoneConfigsRecord,
             """
@@ -1329,7 +1416,9 @@ class MilestoneConfigsRepository(Repository):
         )
 
     def find_uq_milestone_configs_default(self, milestone_key: str) -> MilestoneConfigsRecord | None:
-        """Returns the row with these values, or None: uq_milestone_configs_default."""
+        """Returns the row with this value among those where (organisation_id IS NULL), or None
+        (uq_milestone_configs_default).
+        """
         return self._first(
             MilestoneConfigsRecord,
             """
@@ -1343,7 +1432,9 @@ class MilestoneConfigsRepository(Repository):
     def find_uq_milestone_configs_org_key(
         self, organisation_id: UUID, milestone_key: str
     ) -> MilestoneConfigsRecord | None:
-        """Returns the row with these values, or None: uq_milestone_configs_org_key."""
+        """Returns the row with these values among those where (organisation_id IS NOT NULL), or None
+        (uq_milestone_configs_org_key).
+        """
         return self._first(
             MilestoneConfigsRecord,
             """
@@ -1357,8 +1448,8 @@ class MilestoneConfigsRepository(Repository):
             {"organisation_id": organisation_id, "milestone_key": milestone_key},
         )
 
-    def find_by_milestone_key(self, milestone_key: str) -> list[MilestoneConfigsRecord]:
-        """Returns the rows with this value: fk_milestone_configs_key. In the order of id."""
+    def find_by_milestone_key(self, milestone_key: str, limit: int | None = None) -> list[MilestoneConfigsRecord]:
+        """Returns the rows with this value (fk_milestone_configs_key), in the order of id, at most `limit`."""
         return self._all(
             MilestoneConfigsRecord,
             """
@@ -1366,12 +1457,13 @@ class MilestoneConfigsRepository(Repository):
             from absence.milestone_configs
             where milestone_key = %(milestone_key)s
             order by id
+            limit %(limit)s
             """,
-            {"milestone_key": milestone_key},
+            {"milestone_key": milestone_key, "limit": limit},
         )
 
-    def find_by_organisation_id(self, organisation_id: UUID) -> list[MilestoneConfigsRecord]:
-        """Returns the rows with this value: fk_milestone_configs_organisation. In the order of id."""
+    def find_by_organisation_id(self, organisation_id: UUID, limit: int | None = None) -> list[MilestoneConfigsRecord]:
+        """Returns the rows with this value (fk_milestone_configs_organisation), in the order of id, at most `limit`."""
         return self._all(
             MilestoneConfigsRecord,
             """
@@ -1379,8 +1471,22 @@ class MilestoneConfigsRepository(Repository):
             from absence.milestone_configs
             where organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id},
+            {"organisation_id": organisation_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[MilestoneConfigsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            MilestoneConfigsRecord,
+            """
+            select id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
+            from absence.milestone_configs
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: MilestoneConfigsInsert) -> MilestoneConfigsRecord:
@@ -1433,7 +1539,7 @@ class MilestoneConfigsRepository(Repository):
     def upsert_on_id(self, row: MilestoneConfigsInsert) -> MilestoneConfigsRecord:
         """Inserts a row, or changes the one that has its key (pk_milestone_configs).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             MilestoneConfigsRecord,
@@ -1458,13 +1564,13 @@ class MilestoneConfigsRepository(Repository):
             )
             returning id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_uq_milestone_configs_default(self, row: MilestoneConfigsInsert) -> MilestoneConfigsRecord:
         """Inserts a row, or changes the one that has its key (uq_milestone_configs_default).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, milestone_key.
         """
         return self._only(
             MilestoneConfigsRecord,
@@ -1489,13 +1595,13 @@ class MilestoneConfigsRepository(Repository):
             )
             returning id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["milestone_key"])},
         )
 
     def upsert_on_uq_milestone_configs_org_key(self, row: MilestoneConfigsInsert) -> MilestoneConfigsRecord:
         """Inserts a row, or changes the one that has its key (uq_milestone_configs_org_key).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, organisation_id, milestone_key.
         """
         return self._only(
             MilestoneConfigsRecord,
@@ -1520,7 +1626,7 @@ class MilestoneConfigsRepository(Repository):
             )
             returning id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["organisation_id", "milestone_key"])},
         )
 
     def update(self, id: UUID, changes: MilestoneConfigsUpdate) -> MilestoneConfigsRecord | None:
@@ -1559,7 +1665,7 @@ class MilestoneKeysRepository(Repository):
     """
 
     def find(self, milestone_key: str) -> MilestoneKeysRecord | None:
-        """Returns the row with that key, or None: pk_milestone_keys."""
+        """Returns the row with that key, or None (pk_milestone_keys)."""
         return self._first(
             MilestoneKeysRecord,
             """
@@ -1570,6 +1676,19 @@ class MilestoneKeysRepository(Repository):
             {"milestone_key": milestone_key},
         )
 
+    def find_all(self, limit: int | None = None) -> list[MilestoneKeysRecord]:
+        """Returns all rows, in the order of milestone_key, at most `limit`."""
+        return self._all(
+            MilestoneKeysRecord,
+            """
+            select milestone_key, day_offset, action_type, recipients, is_automatic, label, description
+            from absence.milestone_keys
+            order by milestone_key
+            limit %(limit)s
+            """,
+            {"limit": limit},
+        )
+
 
 class OrganisationsRepository(Repository):
     """The rows of absence.organisations.
@@ -1578,7 +1697,7 @@ class OrganisationsRepository(Repository):
     """
 
     def find(self, id: UUID) -> OrganisationsRecord | None:
-        """Returns the row with that key, or None: pk_organisations."""
+        """Returns the row with that key, or None (pk_organisations)."""
         return self._first(
             OrganisationsRecord,
             """
@@ -1590,7 +1709,7 @@ class OrganisationsRepository(Repository):
         )
 
     def find_by_slug(self, slug: str) -> OrganisationsRecord | None:
-        """Returns the row with these values, or None: uq_organisations_slug."""
+        """Returns the row with this value, or None (uq_organisations_slug)."""
         return self._first(
             OrganisationsRecord,
             """
@@ -1599,6 +1718,19 @@ class OrganisationsRepository(Repository):
             where slug = %(slug)s
             """,
             {"slug": slug},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[OrganisationsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            OrganisationsRecord,
+            """
+            select id, name, slug, created_at, updated_at
+            from absence.organisations
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: OrganisationsInsert) -> OrganisationsRecord:
@@ -1641,7 +1773,7 @@ class OrganisationsRepository(Repository):
     def upsert_on_id(self, row: OrganisationsInsert) -> OrganisationsRecord:
         """Inserts a row, or changes the one that has its key (pk_organisations).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             OrganisationsRecord,
@@ -1661,13 +1793,13 @@ class OrganisationsRepository(Repository):
             )
             returning id, name, slug, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_slug(self, row: OrganisationsInsert) -> OrganisationsRecord:
         """Inserts a row, or changes the one that has its key (uq_organisations_slug).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, slug.
         """
         return self._only(
             OrganisationsRecord,
@@ -1687,7 +1819,7 @@ class OrganisationsRepository(Repository):
             )
             returning id, name, slug, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["slug"])},
         )
 
     def update(self, id: UUID, changes: OrganisationsUpdate) -> OrganisationsRecord | None:
@@ -1724,7 +1856,7 @@ class RolePermissionsRepository(Repository):
     """
 
     def find(self, id: UUID) -> RolePermissionsRecord | None:
-        """Returns the row with that key, or None: pk_role_permissions."""
+        """Returns the row with that key, or None (pk_role_permissions)."""
         return self._first(
             RolePermissionsRecord,
             """
@@ -1738,7 +1870,7 @@ class RolePermissionsRepository(Repository):
     def find_by_role_and_permission(
         self, role: RolePermissionsRole, permission: RolePermissionsPermission
     ) -> RolePermissionsRecord | None:
-        """Returns the row with these values, or None: uq_role_permissions_role_permission."""
+        """Returns the row with these values, or None (uq_role_permissions_role_permission)."""
         return self._first(
             RolePermissionsRecord,
             """
@@ -1749,8 +1881,10 @@ class RolePermissionsRepository(Repository):
             {"role": role, "permission": permission},
         )
 
-    def find_by_role(self, role: RolePermissionsRole) -> list[RolePermissionsRecord]:
-        """Returns the rows with this value: uq_role_permissions_role_permission. In the order of permission, id."""
+    def find_by_role(self, role: RolePermissionsRole, limit: int | None = None) -> list[RolePermissionsRecord]:
+        """Returns the rows with this value (uq_role_permissions_role_permission), in the order of permission, id, at
+        most `limit`.
+        """
         return self._all(
             RolePermissionsRecord,
             """
@@ -1758,8 +1892,22 @@ class RolePermissionsRepository(Repository):
             from absence.role_permissions
             where role = %(role)s
             order by permission, id
+            limit %(limit)s
             """,
-            {"role": role},
+            {"role": role, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[RolePermissionsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            RolePermissionsRecord,
+            """
+            select id, role, permission
+            from absence.role_permissions
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
 
@@ -1770,7 +1918,7 @@ class SicknessCasesRepository(Repository):
     """
 
     def find(self, id: UUID) -> SicknessCasesRecord | None:
-        """Returns the row with that key, or None: pk_sickness_cases."""
+        """Returns the row with that key, or None (pk_sickness_cases)."""
         return self._first(
             SicknessCasesRecord,
             """
@@ -1784,7 +1932,7 @@ class SicknessCasesRepository(Repository):
         )
 
     def find_by_id_and_organisation_id(self, id: UUID, organisation_id: UUID) -> SicknessCasesRecord | None:
-        """Returns the row with these values, or None: uq_sickness_cases_id_org."""
+        """Returns the row with these values, or None (uq_sickness_cases_id_org)."""
         return self._first(
             SicknessCasesRecord,
             """
@@ -1797,8 +1945,8 @@ class SicknessCasesRepository(Repository):
             {"id": id, "organisation_id": organisation_id},
         )
 
-    def find_by_employee_id(self, employee_id: UUID) -> list[SicknessCasesRecord]:
-        """Returns the rows with this value: idx_sickness_cases_employee. In the order of id."""
+    def find_by_employee_id(self, employee_id: UUID, limit: int | None = None) -> list[SicknessCasesRecord]:
+        """Returns the rows with this value (idx_sickness_cases_employee), in the order of id, at most `limit`."""
         return self._all(
             SicknessCasesRecord,
             """
@@ -1808,12 +1956,13 @@ class SicknessCasesRepository(Repository):
             from absence.sickness_cases
             where employee_id = %(employee_id)s
             order by id
+            limit %(limit)s
             """,
-            {"employee_id": employee_id},
+            {"employee_id": employee_id, "limit": limit},
         )
 
-    def find_by_organisation_id(self, organisation_id: UUID) -> list[SicknessCasesRecord]:
-        """Returns the rows with this value: idx_sickness_cases_organisation. In the order of id."""
+    def find_by_organisation_id(self, organisation_id: UUID, limit: int | None = None) -> list[SicknessCasesRecord]:
+        """Returns the rows with this value (idx_sickness_cases_organisation), in the order of id, at most `limit`."""
         return self._all(
             SicknessCasesRecord,
             """
@@ -1823,12 +1972,13 @@ class SicknessCasesRepository(Repository):
             from absence.sickness_cases
             where organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id},
+            {"organisation_id": organisation_id, "limit": limit},
         )
 
-    def find_by_reported_by(self, reported_by: UUID) -> list[SicknessCasesRecord]:
-        """Returns the rows with this value: idx_sickness_cases_reported_by. In the order of id."""
+    def find_by_reported_by(self, reported_by: UUID, limit: int | None = None) -> list[SicknessCasesRecord]:
+        """Returns the rows with this value (idx_sickness_cases_reported_by), in the order of id, at most `limit`."""
         return self._all(
             SicknessCasesRecord,
             """
@@ -1838,14 +1988,15 @@ class SicknessCasesRepository(Repository):
             from absence.sickness_cases
             where reported_by = %(reported_by)s
             order by id
+            limit %(limit)s
             """,
-            {"reported_by": reported_by},
+            {"reported_by": reported_by, "limit": limit},
         )
 
     def find_by_employee_id_and_organisation_id(
-        self, employee_id: UUID, organisation_id: UUID
+        self, employee_id: UUID, organisation_id: UUID, limit: int | None = None
     ) -> list[SicknessCasesRecord]:
-        """Returns the rows with these values: fk_sickness_cases_employee. In the order of id."""
+        """Returns the rows with these values (fk_sickness_cases_employee), in the order of id, at most `limit`."""
         return self._all(
             SicknessCasesRecord,
             """
@@ -1855,8 +2006,24 @@ class SicknessCasesRepository(Repository):
             from absence.sickness_cases
             where employee_id = %(employee_id)s and organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"employee_id": employee_id, "organisation_id": organisation_id},
+            {"employee_id": employee_id, "organisation_id": organisation_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[SicknessCasesRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            SicknessCasesRecord,
+            """
+            select
+                id, organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
+                status, notes, created_at, updated_at
+            from absence.sickness_cases
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: SicknessCasesInsert) -> SicknessCasesRecord:
@@ -1921,7 +2088,7 @@ class SicknessCasesRepository(Repository):
     def upsert_on_id(self, row: SicknessCasesInsert) -> SicknessCasesRecord:
         """Inserts a row, or changes the one that has its key (pk_sickness_cases).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             SicknessCasesRecord,
@@ -1956,13 +2123,13 @@ class SicknessCasesRepository(Repository):
                 id, organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
                 status, notes, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_id_and_organisation_id(self, row: SicknessCasesInsert) -> SicknessCasesRecord:
         """Inserts a row, or changes the one that has its key (uq_sickness_cases_id_org).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, organisation_id.
         """
         return self._only(
             SicknessCasesRecord,
@@ -1997,7 +2164,7 @@ class SicknessCasesRepository(Repository):
                 id, organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
                 status, notes, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "organisation_id"])},
         )
 
     def update(self, id: UUID, changes: SicknessCasesUpdate) -> SicknessCasesRecord | None:
@@ -2041,7 +2208,7 @@ class UserRolesRepository(Repository):
     """
 
     def find(self, id: UUID) -> UserRolesRecord | None:
-        """Returns the row with that key, or None: pk_user_roles."""
+        """Returns the row with that key, or None (pk_user_roles)."""
         return self._first(
             UserRolesRecord,
             """
@@ -2055,7 +2222,7 @@ class UserRolesRepository(Repository):
     def find_by_user_id_and_organisation_id_and_role(
         self, user_id: UUID, organisation_id: UUID, role: UserRolesRole
     ) -> UserRolesRecord | None:
-        """Returns the row with these values, or None: uq_user_roles_user_org_role."""
+        """Returns the row with these values, or None (uq_user_roles_user_org_role)."""
         return self._first(
             UserRolesRecord,
             """
@@ -2066,8 +2233,8 @@ class UserRolesRepository(Repository):
             {"user_id": user_id, "organisation_id": organisation_id, "role": role},
         )
 
-    def find_by_organisation_id(self, organisation_id: UUID) -> list[UserRolesRecord]:
-        """Returns the rows with this value: idx_user_roles_organisation. In the order of id."""
+    def find_by_organisation_id(self, organisation_id: UUID, limit: int | None = None) -> list[UserRolesRecord]:
+        """Returns the rows with this value (idx_user_roles_organisation), in the order of id, at most `limit`."""
         return self._all(
             UserRolesRecord,
             """
@@ -2075,12 +2242,15 @@ class UserRolesRepository(Repository):
             from absence.user_roles
             where organisation_id = %(organisation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"organisation_id": organisation_id},
+            {"organisation_id": organisation_id, "limit": limit},
         )
 
-    def find_by_user_id(self, user_id: UUID) -> list[UserRolesRecord]:
-        """Returns the rows with this value: uq_user_roles_user_org_role. In the order of organisation_id, role, id."""
+    def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[UserRolesRecord]:
+        """Returns the rows with this value (uq_user_roles_user_org_role), in the order of organisation_id, role, id, at
+        most `limit`.
+        """
         return self._all(
             UserRolesRecord,
             """
@@ -2088,12 +2258,17 @@ class UserRolesRepository(Repository):
             from absence.user_roles
             where user_id = %(user_id)s
             order by organisation_id, role, id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
-    def find_by_user_id_and_organisation_id(self, user_id: UUID, organisation_id: UUID) -> list[UserRolesRecord]:
-        """Returns the rows with these values: uq_user_roles_user_org_role. In the order of role, id."""
+    def find_by_user_id_and_organisation_id(
+        self, user_id: UUID, organisation_id: UUID, limit: int | None = None
+    ) -> list[UserRolesRecord]:
+        """Returns the rows with these values (uq_user_roles_user_org_role), in the order of role, id, at most
+        `limit`.
+        """
         return self._all(
             UserRolesRecord,
             """
@@ -2101,8 +2276,22 @@ class UserRolesRepository(Repository):
             from absence.user_roles
             where user_id = %(user_id)s and organisation_id = %(organisation_id)s
             order by role, id
+            limit %(limit)s
             """,
-            {"user_id": user_id, "organisation_id": organisation_id},
+            {"user_id": user_id, "organisation_id": organisation_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[UserRolesRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            UserRolesRecord,
+            """
+            select id, user_id, organisation_id, role, created_at
+            from absence.user_roles
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: UserRolesInsert) -> UserRolesRecord:
@@ -2145,7 +2334,7 @@ class UserRolesRepository(Repository):
     def upsert_on_id(self, row: UserRolesInsert) -> UserRolesRecord:
         """Inserts a row, or changes the one that has its key (pk_user_roles).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             UserRolesRecord,
@@ -2165,13 +2354,13 @@ class UserRolesRepository(Repository):
             )
             returning id, user_id, organisation_id, role, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_user_id_and_organisation_id_and_role(self, row: UserRolesInsert) -> UserRolesRecord:
         """Inserts a row, or changes the one that has its key (uq_user_roles_user_org_role).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id, organisation_id, role.
         """
         return self._only(
             UserRolesRecord,
@@ -2191,7 +2380,7 @@ class UserRolesRepository(Repository):
             )
             returning id, user_id, organisation_id, role, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["user_id", "organisation_id", "role"])},
         )
 
     def update(self, id: UUID, changes: UserRolesUpdate) -> UserRolesRecord | None:
@@ -2229,7 +2418,7 @@ class UsersRepository(Repository):
     """
 
     def find(self, id: UUID) -> UsersRecord | None:
-        """Returns the row with that key, or None: pk_users."""
+        """Returns the row with that key, or None (pk_users)."""
         return self._first(
             UsersRecord,
             """
@@ -2241,7 +2430,7 @@ class UsersRepository(Repository):
         )
 
     def find_by_email(self, email: str) -> UsersRecord | None:
-        """Returns the row with these values, or None: uq_users_email."""
+        """Returns the row with this value, or None (uq_users_email)."""
         return self._first(
             UsersRecord,
             """
@@ -2250,6 +2439,19 @@ class UsersRepository(Repository):
             where email = %(email)s
             """,
             {"email": email},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[UsersRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            UsersRecord,
+            """
+            select id, email, name, created_at, updated_at
+            from absence.users
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: UsersInsert) -> UsersRecord:
@@ -2292,7 +2494,7 @@ class UsersRepository(Repository):
     def upsert_on_id(self, row: UsersInsert) -> UsersRecord:
         """Inserts a row, or changes the one that has its key (pk_users).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             UsersRecord,
@@ -2312,13 +2514,13 @@ class UsersRepository(Repository):
             )
             returning id, email, name, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_email(self, row: UsersInsert) -> UsersRecord:
         """Inserts a row, or changes the one that has its key (uq_users_email).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, email.
         """
         return self._only(
             UsersRecord,
@@ -2338,7 +2540,7 @@ class UsersRepository(Repository):
             )
             returning id, email, name, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["email"])},
         )
 
     def update(self, id: UUID, changes: UsersUpdate) -> UsersRecord | None:

@@ -47,7 +47,7 @@ class AsyncAuditLogRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> AuditLogRecord | None:
-        """Returns the row with that key, or None: audit_log_pkey."""
+        """Returns the row with that key, or None (audit_log_pkey)."""
         return await self._first(
             AuditLogRecord,
             """
@@ -60,8 +60,8 @@ class AsyncAuditLogRepository(AsyncRepository):
             {"id": id},
         )
 
-    async def find_by_actor_user_id(self, actor_user_id: UUID) -> list[AuditLogRecord]:
-        """Returns the rows with this value: idx_audit_log_actor. In the order of id."""
+    async def find_by_actor_user_id(self, actor_user_id: UUID, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns the rows with this value (idx_audit_log_actor), in the order of id, at most `limit`."""
         return await self._all(
             AuditLogRecord,
             """
@@ -71,12 +71,13 @@ class AsyncAuditLogRepository(AsyncRepository):
             from weeksmith.audit_log
             where actor_user_id = %(actor_user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"actor_user_id": actor_user_id},
+            {"actor_user_id": actor_user_id, "limit": limit},
         )
 
-    async def find_by_subject_user_id(self, subject_user_id: UUID) -> list[AuditLogRecord]:
-        """Returns the rows with this value: idx_audit_log_subject. In the order of id."""
+    async def find_by_subject_user_id(self, subject_user_id: UUID, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns the rows with this value (idx_audit_log_subject), in the order of id, at most `limit`."""
         return await self._all(
             AuditLogRecord,
             """
@@ -86,8 +87,24 @@ class AsyncAuditLogRepository(AsyncRepository):
             from weeksmith.audit_log
             where subject_user_id = %(subject_user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"subject_user_id": subject_user_id},
+            {"subject_user_id": subject_user_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            AuditLogRecord,
+            """
+            select
+                id, actor_user_id, actor_type, subject_user_id, action, before_state, after_state, rationale,
+                correlation_id, source_ip, user_agent, created_at
+            from weeksmith.audit_log
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
 
@@ -98,7 +115,7 @@ class AsyncChatMessageRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> ChatMessageRecord | None:
-        """Returns the row with that key, or None: chat_message_pkey."""
+        """Returns the row with that key, or None (chat_message_pkey)."""
         return await self._first(
             ChatMessageRecord,
             """
@@ -109,8 +126,8 @@ class AsyncChatMessageRepository(AsyncRepository):
             {"id": id},
         )
 
-    async def find_by_session_id(self, session_id: UUID) -> list[ChatMessageRecord]:
-        """Returns the rows with this value: idx_chat_message_session. In the order of id."""
+    async def find_by_session_id(self, session_id: UUID, limit: int | None = None) -> list[ChatMessageRecord]:
+        """Returns the rows with this value (idx_chat_message_session), in the order of id, at most `limit`."""
         return await self._all(
             ChatMessageRecord,
             """
@@ -118,8 +135,22 @@ class AsyncChatMessageRepository(AsyncRepository):
             from weeksmith.chat_message
             where session_id = %(session_id)s
             order by id
+            limit %(limit)s
             """,
-            {"session_id": session_id},
+            {"session_id": session_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[ChatMessageRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            ChatMessageRecord,
+            """
+            select id, session_id, role, content, proposal_json, created_at
+            from weeksmith.chat_message
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: ChatMessageInsert) -> ChatMessageRecord:
@@ -164,7 +195,7 @@ class AsyncChatMessageRepository(AsyncRepository):
     async def upsert_on_id(self, row: ChatMessageInsert) -> ChatMessageRecord:
         """Inserts a row, or changes the one that has its key (chat_message_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             ChatMessageRecord,
@@ -185,7 +216,7 @@ class AsyncChatMessageRepository(AsyncRepository):
             )
             returning id, session_id, role, content, proposal_json, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def update(self, id: UUID, changes: ChatMessageUpdate) -> ChatMessageRecord | None:
@@ -223,7 +254,7 @@ class AsyncChatSessionRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> ChatSessionRecord | None:
-        """Returns the row with that key, or None: chat_session_pkey."""
+        """Returns the row with that key, or None (chat_session_pkey)."""
         return await self._first(
             ChatSessionRecord,
             """
@@ -234,8 +265,8 @@ class AsyncChatSessionRepository(AsyncRepository):
             {"id": id},
         )
 
-    async def find_by_cycle_id(self, cycle_id: UUID) -> list[ChatSessionRecord]:
-        """Returns the rows with this value: idx_chat_session_cycle. In the order of id."""
+    async def find_by_cycle_id(self, cycle_id: UUID, limit: int | None = None) -> list[ChatSessionRecord]:
+        """Returns the rows with this value (idx_chat_session_cycle), in the order of id, at most `limit`."""
         return await self._all(
             ChatSessionRecord,
             """
@@ -243,12 +274,13 @@ class AsyncChatSessionRepository(AsyncRepository):
             from weeksmith.chat_session
             where cycle_id = %(cycle_id)s
             order by id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id},
+            {"cycle_id": cycle_id, "limit": limit},
         )
 
-    async def find_by_user_id(self, user_id: UUID) -> list[ChatSessionRecord]:
-        """Returns the rows with this value: idx_chat_session_user. In the order of id."""
+    async def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[ChatSessionRecord]:
+        """Returns the rows with this value (idx_chat_session_user), in the order of id, at most `limit`."""
         return await self._all(
             ChatSessionRecord,
             """
@@ -256,12 +288,15 @@ class AsyncChatSessionRepository(AsyncRepository):
             from weeksmith.chat_session
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
-    async def find_by_cycle_id_and_user_id(self, cycle_id: UUID, user_id: UUID) -> list[ChatSessionRecord]:
-        """Returns the rows with these values: chat_session_cycle_fkey. In the order of id."""
+    async def find_by_cycle_id_and_user_id(
+        self, cycle_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[ChatSessionRecord]:
+        """Returns the rows with these values (chat_session_cycle_fkey), in the order of id, at most `limit`."""
         return await self._all(
             ChatSessionRecord,
             """
@@ -269,8 +304,22 @@ class AsyncChatSessionRepository(AsyncRepository):
             from weeksmith.chat_session
             where cycle_id = %(cycle_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id, "user_id": user_id},
+            {"cycle_id": cycle_id, "user_id": user_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[ChatSessionRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            ChatSessionRecord,
+            """
+            select id, user_id, cycle_id, started_at, ended_at, summary_md
+            from weeksmith.chat_session
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: ChatSessionInsert) -> ChatSessionRecord:
@@ -315,7 +364,7 @@ class AsyncChatSessionRepository(AsyncRepository):
     async def upsert_on_id(self, row: ChatSessionInsert) -> ChatSessionRecord:
         """Inserts a row, or changes the one that has its key (chat_session_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             ChatSessionRecord,
@@ -336,7 +385,7 @@ class AsyncChatSessionRepository(AsyncRepository):
             )
             returning id, user_id, cycle_id, started_at, ended_at, summary_md
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def update(self, id: UUID, changes: ChatSessionUpdate) -> ChatSessionRecord | None:
@@ -374,7 +423,7 @@ class AsyncCycleRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> CycleRecord | None:
-        """Returns the row with that key, or None: cycle_pkey."""
+        """Returns the row with that key, or None (cycle_pkey)."""
         return await self._first(
             CycleRecord,
             """
@@ -386,7 +435,7 @@ class AsyncCycleRepository(AsyncRepository):
         )
 
     async def find_by_id_and_user_id(self, id: UUID, user_id: UUID) -> CycleRecord | None:
-        """Returns the row with these values, or None: cycle_unique_id_user."""
+        """Returns the row with these values, or None (cycle_unique_id_user)."""
         return await self._first(
             CycleRecord,
             """
@@ -397,8 +446,8 @@ class AsyncCycleRepository(AsyncRepository):
             {"id": id, "user_id": user_id},
         )
 
-    async def find_by_user_id(self, user_id: UUID) -> list[CycleRecord]:
-        """Returns the rows with this value: idx_cycle_user. In the order of id."""
+    async def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[CycleRecord]:
+        """Returns the rows with this value (idx_cycle_user), in the order of id, at most `limit`."""
         return await self._all(
             CycleRecord,
             """
@@ -406,8 +455,22 @@ class AsyncCycleRepository(AsyncRepository):
             from weeksmith.cycle
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[CycleRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            CycleRecord,
+            """
+            select id, user_id, start_date, end_date, current_week, created_at
+            from weeksmith.cycle
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: CycleInsert) -> CycleRecord:
@@ -452,7 +515,7 @@ class AsyncCycleRepository(AsyncRepository):
     async def upsert_on_id(self, row: CycleInsert) -> CycleRecord:
         """Inserts a row, or changes the one that has its key (cycle_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             CycleRecord,
@@ -473,13 +536,13 @@ class AsyncCycleRepository(AsyncRepository):
             )
             returning id, user_id, start_date, end_date, current_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_id_and_user_id(self, row: CycleInsert) -> CycleRecord:
         """Inserts a row, or changes the one that has its key (cycle_unique_id_user).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id.
         """
         return await self._only(
             CycleRecord,
@@ -500,7 +563,7 @@ class AsyncCycleRepository(AsyncRepository):
             )
             returning id, user_id, start_date, end_date, current_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "user_id"])},
         )
 
     async def update(self, id: UUID, changes: CycleUpdate) -> CycleRecord | None:
@@ -539,7 +602,7 @@ class AsyncGoalRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> GoalRecord | None:
-        """Returns the row with that key, or None: goal_pkey."""
+        """Returns the row with that key, or None (goal_pkey)."""
         return await self._first(
             GoalRecord,
             """
@@ -551,7 +614,7 @@ class AsyncGoalRepository(AsyncRepository):
         )
 
     async def find_by_id_and_user_id(self, id: UUID, user_id: UUID) -> GoalRecord | None:
-        """Returns the row with these values, or None: goal_unique_id_user."""
+        """Returns the row with these values, or None (goal_unique_id_user)."""
         return await self._first(
             GoalRecord,
             """
@@ -563,7 +626,7 @@ class AsyncGoalRepository(AsyncRepository):
         )
 
     async def find_by_cycle_id_and_type(self, cycle_id: UUID, type: GoalType) -> GoalRecord | None:
-        """Returns the row with these values, or None: goal_unique_one_per_type."""
+        """Returns the row with these values, or None (goal_unique_one_per_type)."""
         return await self._first(
             GoalRecord,
             """
@@ -574,8 +637,8 @@ class AsyncGoalRepository(AsyncRepository):
             {"cycle_id": cycle_id, "type": type},
         )
 
-    async def find_by_cycle_id(self, cycle_id: UUID) -> list[GoalRecord]:
-        """Returns the rows with this value: goal_unique_one_per_type. In the order of type, id."""
+    async def find_by_cycle_id(self, cycle_id: UUID, limit: int | None = None) -> list[GoalRecord]:
+        """Returns the rows with this value (goal_unique_one_per_type), in the order of type, id, at most `limit`."""
         return await self._all(
             GoalRecord,
             """
@@ -583,12 +646,13 @@ class AsyncGoalRepository(AsyncRepository):
             from weeksmith.goal
             where cycle_id = %(cycle_id)s
             order by type, id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id},
+            {"cycle_id": cycle_id, "limit": limit},
         )
 
-    async def find_by_user_id(self, user_id: UUID) -> list[GoalRecord]:
-        """Returns the rows with this value: idx_goal_user. In the order of id."""
+    async def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[GoalRecord]:
+        """Returns the rows with this value (idx_goal_user), in the order of id, at most `limit`."""
         return await self._all(
             GoalRecord,
             """
@@ -596,12 +660,15 @@ class AsyncGoalRepository(AsyncRepository):
             from weeksmith.goal
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
-    async def find_by_cycle_id_and_user_id(self, cycle_id: UUID, user_id: UUID) -> list[GoalRecord]:
-        """Returns the rows with these values: goal_cycle_fkey. In the order of id."""
+    async def find_by_cycle_id_and_user_id(
+        self, cycle_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[GoalRecord]:
+        """Returns the rows with these values (goal_cycle_fkey), in the order of id, at most `limit`."""
         return await self._all(
             GoalRecord,
             """
@@ -609,8 +676,22 @@ class AsyncGoalRepository(AsyncRepository):
             from weeksmith.goal
             where cycle_id = %(cycle_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id, "user_id": user_id},
+            {"cycle_id": cycle_id, "user_id": user_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[GoalRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            GoalRecord,
+            """
+            select id, user_id, cycle_id, type, description, start_week, end_week, created_at
+            from weeksmith.goal
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: GoalInsert) -> GoalRecord:
@@ -659,7 +740,7 @@ class AsyncGoalRepository(AsyncRepository):
     async def upsert_on_id(self, row: GoalInsert) -> GoalRecord:
         """Inserts a row, or changes the one that has its key (goal_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             GoalRecord,
@@ -684,13 +765,13 @@ class AsyncGoalRepository(AsyncRepository):
             )
             returning id, user_id, cycle_id, type, description, start_week, end_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_id_and_user_id(self, row: GoalInsert) -> GoalRecord:
         """Inserts a row, or changes the one that has its key (goal_unique_id_user).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id.
         """
         return await self._only(
             GoalRecord,
@@ -715,13 +796,13 @@ class AsyncGoalRepository(AsyncRepository):
             )
             returning id, user_id, cycle_id, type, description, start_week, end_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "user_id"])},
         )
 
     async def upsert_on_cycle_id_and_type(self, row: GoalInsert) -> GoalRecord:
         """Inserts a row, or changes the one that has its key (goal_unique_one_per_type).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, cycle_id, type.
         """
         return await self._only(
             GoalRecord,
@@ -746,7 +827,7 @@ class AsyncGoalRepository(AsyncRepository):
             )
             returning id, user_id, cycle_id, type, description, start_week, end_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["cycle_id", "type"])},
         )
 
     async def update(self, id: UUID, changes: GoalUpdate) -> GoalRecord | None:
@@ -785,7 +866,7 @@ class AsyncPlanItemRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> PlanItemRecord | None:
-        """Returns the row with that key, or None: plan_item_pkey."""
+        """Returns the row with that key, or None (plan_item_pkey)."""
         return await self._first(
             PlanItemRecord,
             """
@@ -798,8 +879,8 @@ class AsyncPlanItemRepository(AsyncRepository):
             {"id": id},
         )
 
-    async def find_by_goal_id(self, goal_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with this value: idx_plan_item_goal. In the order of id."""
+    async def find_by_goal_id(self, goal_id: UUID, limit: int | None = None) -> list[PlanItemRecord]:
+        """Returns the rows with this value (idx_plan_item_goal), in the order of id, at most `limit`."""
         return await self._all(
             PlanItemRecord,
             """
@@ -809,12 +890,13 @@ class AsyncPlanItemRepository(AsyncRepository):
             from weeksmith.plan_item
             where goal_id = %(goal_id)s
             order by id
+            limit %(limit)s
             """,
-            {"goal_id": goal_id},
+            {"goal_id": goal_id, "limit": limit},
         )
 
-    async def find_by_plan_id(self, plan_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with this value: idx_plan_item_plan. In the order of id."""
+    async def find_by_plan_id(self, plan_id: UUID, limit: int | None = None) -> list[PlanItemRecord]:
+        """Returns the rows with this value (idx_plan_item_plan), in the order of id, at most `limit`."""
         return await self._all(
             PlanItemRecord,
             """
@@ -824,12 +906,13 @@ class AsyncPlanItemRepository(AsyncRepository):
             from weeksmith.plan_item
             where plan_id = %(plan_id)s
             order by id
+            limit %(limit)s
             """,
-            {"plan_id": plan_id},
+            {"plan_id": plan_id, "limit": limit},
         )
 
-    async def find_by_task_id(self, task_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with this value: idx_plan_item_task. In the order of id."""
+    async def find_by_task_id(self, task_id: UUID, limit: int | None = None) -> list[PlanItemRecord]:
+        """Returns the rows with this value (idx_plan_item_task), in the order of id, at most `limit`."""
         return await self._all(
             PlanItemRecord,
             """
@@ -839,12 +922,13 @@ class AsyncPlanItemRepository(AsyncRepository):
             from weeksmith.plan_item
             where task_id = %(task_id)s
             order by id
+            limit %(limit)s
             """,
-            {"task_id": task_id},
+            {"task_id": task_id, "limit": limit},
         )
 
-    async def find_by_user_id(self, user_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with this value: idx_plan_item_user. In the order of id."""
+    async def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[PlanItemRecord]:
+        """Returns the rows with this value (idx_plan_item_user), in the order of id, at most `limit`."""
         return await self._all(
             PlanItemRecord,
             """
@@ -854,12 +938,15 @@ class AsyncPlanItemRepository(AsyncRepository):
             from weeksmith.plan_item
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
-    async def find_by_goal_id_and_user_id(self, goal_id: UUID, user_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with these values: plan_item_goal_fkey. In the order of id."""
+    async def find_by_goal_id_and_user_id(
+        self, goal_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[PlanItemRecord]:
+        """Returns the rows with these values (plan_item_goal_fkey), in the order of id, at most `limit`."""
         return await self._all(
             PlanItemRecord,
             """
@@ -869,12 +956,15 @@ class AsyncPlanItemRepository(AsyncRepository):
             from weeksmith.plan_item
             where goal_id = %(goal_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"goal_id": goal_id, "user_id": user_id},
+            {"goal_id": goal_id, "user_id": user_id, "limit": limit},
         )
 
-    async def find_by_plan_id_and_user_id(self, plan_id: UUID, user_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with these values: plan_item_plan_fkey. In the order of id."""
+    async def find_by_plan_id_and_user_id(
+        self, plan_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[PlanItemRecord]:
+        """Returns the rows with these values (plan_item_plan_fkey), in the order of id, at most `limit`."""
         return await self._all(
             PlanItemRecord,
             """
@@ -884,12 +974,15 @@ class AsyncPlanItemRepository(AsyncRepository):
             from weeksmith.plan_item
             where plan_id = %(plan_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"plan_id": plan_id, "user_id": user_id},
+            {"plan_id": plan_id, "user_id": user_id, "limit": limit},
         )
 
-    async def find_by_task_id_and_user_id(self, task_id: UUID, user_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with these values: plan_item_task_fkey. In the order of id."""
+    async def find_by_task_id_and_user_id(
+        self, task_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[PlanItemRecord]:
+        """Returns the rows with these values (plan_item_task_fkey), in the order of id, at most `limit`."""
         return await self._all(
             PlanItemRecord,
             """
@@ -899,8 +992,24 @@ class AsyncPlanItemRepository(AsyncRepository):
             from weeksmith.plan_item
             where task_id = %(task_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"task_id": task_id, "user_id": user_id},
+            {"task_id": task_id, "user_id": user_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[PlanItemRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            PlanItemRecord,
+            """
+            select
+                id, user_id, plan_id, goal_id, task_id, unit, qty, completed_qty, status, notes, created_at,
+                updated_at
+            from weeksmith.plan_item
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: PlanItemInsert) -> PlanItemRecord:
@@ -967,7 +1076,7 @@ class AsyncPlanItemRepository(AsyncRepository):
     async def upsert_on_id(self, row: PlanItemInsert) -> PlanItemRecord:
         """Inserts a row, or changes the one that has its key (plan_item_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             PlanItemRecord,
@@ -1003,7 +1112,7 @@ class AsyncPlanItemRepository(AsyncRepository):
                 id, user_id, plan_id, goal_id, task_id, unit, qty, completed_qty, status, notes, created_at,
                 updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def update(self, id: UUID, changes: PlanItemUpdate) -> PlanItemRecord | None:
@@ -1046,7 +1155,7 @@ class AsyncTaskRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> TaskRecord | None:
-        """Returns the row with that key, or None: task_pkey."""
+        """Returns the row with that key, or None (task_pkey)."""
         return await self._first(
             TaskRecord,
             """
@@ -1058,7 +1167,7 @@ class AsyncTaskRepository(AsyncRepository):
         )
 
     async def find_by_id_and_user_id(self, id: UUID, user_id: UUID) -> TaskRecord | None:
-        """Returns the row with these values, or None: task_unique_id_user."""
+        """Returns the row with these values, or None (task_unique_id_user)."""
         return await self._first(
             TaskRecord,
             """
@@ -1069,8 +1178,8 @@ class AsyncTaskRepository(AsyncRepository):
             {"id": id, "user_id": user_id},
         )
 
-    async def find_by_user_id(self, user_id: UUID) -> list[TaskRecord]:
-        """Returns the rows with this value: idx_task_user. In the order of id."""
+    async def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[TaskRecord]:
+        """Returns the rows with this value (idx_task_user), in the order of id, at most `limit`."""
         return await self._all(
             TaskRecord,
             """
@@ -1078,8 +1187,22 @@ class AsyncTaskRepository(AsyncRepository):
             from weeksmith.task
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[TaskRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            TaskRecord,
+            """
+            select id, user_id, title, unit, default_qty, tags, created_at
+            from weeksmith.task
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: TaskInsert) -> TaskRecord:
@@ -1126,7 +1249,7 @@ class AsyncTaskRepository(AsyncRepository):
     async def upsert_on_id(self, row: TaskInsert) -> TaskRecord:
         """Inserts a row, or changes the one that has its key (task_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             TaskRecord,
@@ -1148,13 +1271,13 @@ class AsyncTaskRepository(AsyncRepository):
             )
             returning id, user_id, title, unit, default_qty, tags, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_id_and_user_id(self, row: TaskInsert) -> TaskRecord:
         """Inserts a row, or changes the one that has its key (task_unique_id_user).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id.
         """
         return await self._only(
             TaskRecord,
@@ -1176,7 +1299,7 @@ class AsyncTaskRepository(AsyncRepository):
             )
             returning id, user_id, title, unit, default_qty, tags, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "user_id"])},
         )
 
     async def update(self, id: UUID, changes: TaskUpdate) -> TaskRecord | None:
@@ -1215,7 +1338,7 @@ class AsyncVisionRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> VisionRecord | None:
-        """Returns the row with that key, or None: vision_pkey."""
+        """Returns the row with that key, or None (vision_pkey)."""
         return await self._first(
             VisionRecord,
             """
@@ -1227,7 +1350,7 @@ class AsyncVisionRepository(AsyncRepository):
         )
 
     async def find_by_user_id(self, user_id: UUID) -> VisionRecord | None:
-        """Returns the row with these values, or None: vision_unique_user."""
+        """Returns the row with this value, or None (vision_unique_user)."""
         return await self._first(
             VisionRecord,
             """
@@ -1236,6 +1359,19 @@ class AsyncVisionRepository(AsyncRepository):
             where user_id = %(user_id)s
             """,
             {"user_id": user_id},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[VisionRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            VisionRecord,
+            """
+            select id, user_id, daily, weekly, year, life, tags, updated_at
+            from weeksmith.vision
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: VisionInsert) -> VisionRecord:
@@ -1284,7 +1420,7 @@ class AsyncVisionRepository(AsyncRepository):
     async def upsert_on_id(self, row: VisionInsert) -> VisionRecord:
         """Inserts a row, or changes the one that has its key (vision_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             VisionRecord,
@@ -1307,13 +1443,13 @@ class AsyncVisionRepository(AsyncRepository):
             )
             returning id, user_id, daily, weekly, year, life, tags, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_user_id(self, row: VisionInsert) -> VisionRecord:
         """Inserts a row, or changes the one that has its key (vision_unique_user).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id.
         """
         return await self._only(
             VisionRecord,
@@ -1336,7 +1472,7 @@ class AsyncVisionRepository(AsyncRepository):
             )
             returning id, user_id, daily, weekly, year, life, tags, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["user_id"])},
         )
 
     async def update(self, id: UUID, changes: VisionUpdate) -> VisionRecord | None:
@@ -1376,7 +1512,7 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> WeeklyPlanRecord | None:
-        """Returns the row with that key, or None: weekly_plan_pkey."""
+        """Returns the row with that key, or None (weekly_plan_pkey)."""
         return await self._first(
             WeeklyPlanRecord,
             """
@@ -1388,7 +1524,7 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
         )
 
     async def find_by_cycle_id_and_week_no(self, cycle_id: UUID, week_no: int) -> WeeklyPlanRecord | None:
-        """Returns the row with these values, or None: idx_weekly_plan_cycle_week."""
+        """Returns the row with these values, or None (idx_weekly_plan_cycle_week)."""
         return await self._first(
             WeeklyPlanRecord,
             """
@@ -1400,7 +1536,7 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
         )
 
     async def find_by_id_and_user_id(self, id: UUID, user_id: UUID) -> WeeklyPlanRecord | None:
-        """Returns the row with these values, or None: weekly_plan_unique_id_user."""
+        """Returns the row with these values, or None (weekly_plan_unique_id_user)."""
         return await self._first(
             WeeklyPlanRecord,
             """
@@ -1411,8 +1547,10 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             {"id": id, "user_id": user_id},
         )
 
-    async def find_by_cycle_id(self, cycle_id: UUID) -> list[WeeklyPlanRecord]:
-        """Returns the rows with this value: idx_weekly_plan_cycle_week. In the order of week_no, id."""
+    async def find_by_cycle_id(self, cycle_id: UUID, limit: int | None = None) -> list[WeeklyPlanRecord]:
+        """Returns the rows with this value (idx_weekly_plan_cycle_week), in the order of week_no, id, at most
+        `limit`.
+        """
         return await self._all(
             WeeklyPlanRecord,
             """
@@ -1420,12 +1558,13 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             from weeksmith.weekly_plan
             where cycle_id = %(cycle_id)s
             order by week_no, id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id},
+            {"cycle_id": cycle_id, "limit": limit},
         )
 
-    async def find_by_user_id(self, user_id: UUID) -> list[WeeklyPlanRecord]:
-        """Returns the rows with this value: idx_weekly_plan_user. In the order of id."""
+    async def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[WeeklyPlanRecord]:
+        """Returns the rows with this value (idx_weekly_plan_user), in the order of id, at most `limit`."""
         return await self._all(
             WeeklyPlanRecord,
             """
@@ -1433,12 +1572,15 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             from weeksmith.weekly_plan
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
-    async def find_by_cycle_id_and_user_id(self, cycle_id: UUID, user_id: UUID) -> list[WeeklyPlanRecord]:
-        """Returns the rows with these values: weekly_plan_cycle_fkey. In the order of id."""
+    async def find_by_cycle_id_and_user_id(
+        self, cycle_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[WeeklyPlanRecord]:
+        """Returns the rows with these values (weekly_plan_cycle_fkey), in the order of id, at most `limit`."""
         return await self._all(
             WeeklyPlanRecord,
             """
@@ -1446,8 +1588,22 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             from weeksmith.weekly_plan
             where cycle_id = %(cycle_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id, "user_id": user_id},
+            {"cycle_id": cycle_id, "user_id": user_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[WeeklyPlanRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            WeeklyPlanRecord,
+            """
+            select id, user_id, cycle_id, week_no, mode, locked_after_week, created_at
+            from weeksmith.weekly_plan
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: WeeklyPlanInsert) -> WeeklyPlanRecord:
@@ -1494,7 +1650,7 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
     async def upsert_on_cycle_id_and_week_no(self, row: WeeklyPlanInsert) -> WeeklyPlanRecord:
         """Inserts a row, or changes the one that has its key (idx_weekly_plan_cycle_week).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, cycle_id, week_no.
         """
         return await self._only(
             WeeklyPlanRecord,
@@ -1518,13 +1674,13 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             )
             returning id, user_id, cycle_id, week_no, mode, locked_after_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["cycle_id", "week_no"])},
         )
 
     async def upsert_on_id(self, row: WeeklyPlanInsert) -> WeeklyPlanRecord:
         """Inserts a row, or changes the one that has its key (weekly_plan_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             WeeklyPlanRecord,
@@ -1548,13 +1704,13 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             )
             returning id, user_id, cycle_id, week_no, mode, locked_after_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_id_and_user_id(self, row: WeeklyPlanInsert) -> WeeklyPlanRecord:
         """Inserts a row, or changes the one that has its key (weekly_plan_unique_id_user).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id.
         """
         return await self._only(
             WeeklyPlanRecord,
@@ -1578,7 +1734,7 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             )
             returning id, user_id, cycle_id, week_no, mode, locked_after_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "user_id"])},
         )
 
     async def update(self, id: UUID, changes: WeeklyPlanUpdate) -> WeeklyPlanRecord | None:

@@ -122,13 +122,17 @@ def _class_of(error: psycopg.Error) -> type[Refusal] | None:
     return _OTHERS.get(state)
 
 
-def document(row: Model, without: Collection[str] = ()) -> Jsonb:
+def document(row: Model, without: Collection[str] = (), needs: Collection[str] = ()) -> Jsonb:
     """Returns the columns that were given to a row, as a document.
 
-    Raises :class:`ValueError` for a column ``without`` which rows are sent: the database numbers it, and the role may
-    not use its sequence.
+    Raises :class:`ValueError` for a column ``without`` which rows are sent, as the database numbers it and the role may
+    not use its sequence; and for one that the statement ``needs`` to find a row, and that is not given or NULL.
     """
-    return Jsonb(_columns(row, without))
+    found = _columns(row, without)
+    for name in needs:
+        if found.get(name) is None:
+            raise ValueError(f"{name} has to be given: by it a row is found that is there already")
+    return Jsonb(found)
 
 
 def documents(rows: Iterable[Model], without: Collection[str] = ()) -> Jsonb:

@@ -49,7 +49,7 @@ class AsyncAppointmentsRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> AppointmentsRecord | None:
-        """Returns the row with that key, or None: appointments_pkey."""
+        """Returns the row with that key, or None (appointments_pkey)."""
         return await self._first(
             AppointmentsRecord,
             """
@@ -61,22 +61,22 @@ class AsyncAppointmentsRepository(AsyncRepository):
             {"id": id},
         )
 
-    async def find_by_appointment_date(self, appointment_date: dt.datetime) -> list[AppointmentsRecord]:
-        """Returns the rows with this value: idx_appointments_appointment_date. In the order of id."""
+    async def find_all_by_appointment_date(self, limit: int | None = None) -> list[AppointmentsRecord]:
+        """Returns all rows, in the order of appointment_date, id, at most `limit`."""
         return await self._all(
             AppointmentsRecord,
             """
             select
                 id, doctor_id, patient_name, patient_phone, appointment_date, status, notes, created_at, updated_at
             from clinic.appointments
-            where appointment_date = %(appointment_date)s
-            order by id
+            order by appointment_date, id
+            limit %(limit)s
             """,
-            {"appointment_date": appointment_date},
+            {"limit": limit},
         )
 
-    async def find_by_doctor_id(self, doctor_id: UUID) -> list[AppointmentsRecord]:
-        """Returns the rows with this value: idx_appointments_doctor_id. In the order of id."""
+    async def find_by_doctor_id(self, doctor_id: UUID, limit: int | None = None) -> list[AppointmentsRecord]:
+        """Returns the rows with this value (idx_appointments_doctor_id), in the order of id, at most `limit`."""
         return await self._all(
             AppointmentsRecord,
             """
@@ -85,15 +85,16 @@ class AsyncAppointmentsRepository(AsyncRepository):
             from clinic.appointments
             where doctor_id = %(doctor_id)s
             order by id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id},
+            {"doctor_id": doctor_id, "limit": limit},
         )
 
     async def find_by_doctor_id_and_status(
-        self, doctor_id: UUID, status: AppointmentsStatus
+        self, doctor_id: UUID, status: AppointmentsStatus, limit: int | None = None
     ) -> list[AppointmentsRecord]:
-        """Returns the rows with these values: idx_appointments_doctor_status_date. In the order of appointment_date,
-        id.
+        """Returns the rows with these values (idx_appointments_doctor_status_date), in the order of appointment_date,
+        id, at most `limit`.
         """
         return await self._all(
             AppointmentsRecord,
@@ -103,24 +104,23 @@ class AsyncAppointmentsRepository(AsyncRepository):
             from clinic.appointments
             where doctor_id = %(doctor_id)s and status = %(status)s
             order by appointment_date, id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id, "status": status},
+            {"doctor_id": doctor_id, "status": status, "limit": limit},
         )
 
-    async def find_by_doctor_id_and_status_and_appointment_date(
-        self, doctor_id: UUID, status: AppointmentsStatus, appointment_date: dt.datetime
-    ) -> list[AppointmentsRecord]:
-        """Returns the rows with these values: idx_appointments_doctor_status_date. In the order of id."""
+    async def find_all(self, limit: int | None = None) -> list[AppointmentsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
         return await self._all(
             AppointmentsRecord,
             """
             select
                 id, doctor_id, patient_name, patient_phone, appointment_date, status, notes, created_at, updated_at
             from clinic.appointments
-            where doctor_id = %(doctor_id)s and status = %(status)s and appointment_date = %(appointment_date)s
             order by id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id, "status": status, "appointment_date": appointment_date},
+            {"limit": limit},
         )
 
     async def create(self, row: AppointmentsInsert) -> AppointmentsRecord:
@@ -177,7 +177,7 @@ class AsyncAppointmentsRepository(AsyncRepository):
     async def upsert_on_id(self, row: AppointmentsInsert) -> AppointmentsRecord:
         """Inserts a row, or changes the one that has its key (appointments_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             AppointmentsRecord,
@@ -206,7 +206,7 @@ class AsyncAppointmentsRepository(AsyncRepository):
             returning
                 id, doctor_id, patient_name, patient_phone, appointment_date, status, notes, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def update(self, id: UUID, changes: AppointmentsUpdate) -> AppointmentsRecord | None:
@@ -249,7 +249,7 @@ class AsyncAuditLogsRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> AuditLogsRecord | None:
-        """Returns the row with that key, or None: audit_logs_pkey."""
+        """Returns the row with that key, or None (audit_logs_pkey)."""
         return await self._first(
             AuditLogsRecord,
             """
@@ -262,8 +262,8 @@ class AsyncAuditLogsRepository(AsyncRepository):
             {"id": id},
         )
 
-    async def find_by_action(self, action: str) -> list[AuditLogsRecord]:
-        """Returns the rows with this value: idx_audit_logs_action. In the order of id."""
+    async def find_by_action(self, action: str, limit: int | None = None) -> list[AuditLogsRecord]:
+        """Returns the rows with this value (idx_audit_logs_action), in the order of id, at most `limit`."""
         return await self._all(
             AuditLogsRecord,
             """
@@ -273,12 +273,13 @@ class AsyncAuditLogsRepository(AsyncRepository):
             from clinic.audit_logs
             where action = %(action)s
             order by id
+            limit %(limit)s
             """,
-            {"action": action},
+            {"action": action, "limit": limit},
         )
 
-    async def find_by_correlation_id(self, correlation_id: str) -> list[AuditLogsRecord]:
-        """Returns the rows with this value: idx_audit_logs_correlation_id. In the order of id."""
+    async def find_by_correlation_id(self, correlation_id: str, limit: int | None = None) -> list[AuditLogsRecord]:
+        """Returns the rows with this value (idx_audit_logs_correlation_id), in the order of id, at most `limit`."""
         return await self._all(
             AuditLogsRecord,
             """
@@ -288,12 +289,13 @@ class AsyncAuditLogsRepository(AsyncRepository):
             from clinic.audit_logs
             where correlation_id = %(correlation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"correlation_id": correlation_id},
+            {"correlation_id": correlation_id, "limit": limit},
         )
 
-    async def find_by_created_at(self, created_at: dt.datetime) -> list[AuditLogsRecord]:
-        """Returns the rows with this value: idx_audit_logs_created_at. In the order of id."""
+    async def find_all_by_created_at(self, limit: int | None = None) -> list[AuditLogsRecord]:
+        """Returns all rows, in the order of created_at, id, at most `limit`."""
         return await self._all(
             AuditLogsRecord,
             """
@@ -301,14 +303,16 @@ class AsyncAuditLogsRepository(AsyncRepository):
                 id, correlation_id, user_id, action, resource_type, resource_id, status, error_message, metadata,
                 created_at
             from clinic.audit_logs
-            where created_at = %(created_at)s
-            order by id
+            order by created_at, id
+            limit %(limit)s
             """,
-            {"created_at": created_at},
+            {"limit": limit},
         )
 
-    async def find_by_resource_type(self, resource_type: str) -> list[AuditLogsRecord]:
-        """Returns the rows with this value: idx_audit_logs_resource_type_id. In the order of resource_id, id."""
+    async def find_by_resource_type(self, resource_type: str, limit: int | None = None) -> list[AuditLogsRecord]:
+        """Returns the rows with this value (idx_audit_logs_resource_type_id), in the order of resource_id, id, at most
+        `limit`.
+        """
         return await self._all(
             AuditLogsRecord,
             """
@@ -318,14 +322,15 @@ class AsyncAuditLogsRepository(AsyncRepository):
             from clinic.audit_logs
             where resource_type = %(resource_type)s
             order by resource_id, id
+            limit %(limit)s
             """,
-            {"resource_type": resource_type},
+            {"resource_type": resource_type, "limit": limit},
         )
 
     async def find_by_resource_type_and_resource_id(
-        self, resource_type: str, resource_id: UUID
+        self, resource_type: str, resource_id: UUID, limit: int | None = None
     ) -> list[AuditLogsRecord]:
-        """Returns the rows with these values: idx_audit_logs_resource_type_id. In the order of id."""
+        """Returns the rows with these values (idx_audit_logs_resource_type_id), in the order of id, at most `limit`."""
         return await self._all(
             AuditLogsRecord,
             """
@@ -335,12 +340,13 @@ class AsyncAuditLogsRepository(AsyncRepository):
             from clinic.audit_logs
             where resource_type = %(resource_type)s and resource_id = %(resource_id)s
             order by id
+            limit %(limit)s
             """,
-            {"resource_type": resource_type, "resource_id": resource_id},
+            {"resource_type": resource_type, "resource_id": resource_id, "limit": limit},
         )
 
-    async def find_by_user_id(self, user_id: UUID) -> list[AuditLogsRecord]:
-        """Returns the rows with this value: idx_audit_logs_user_id. In the order of id."""
+    async def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[AuditLogsRecord]:
+        """Returns the rows with this value (idx_audit_logs_user_id), in the order of id, at most `limit`."""
         return await self._all(
             AuditLogsRecord,
             """
@@ -350,8 +356,24 @@ class AsyncAuditLogsRepository(AsyncRepository):
             from clinic.audit_logs
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[AuditLogsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            AuditLogsRecord,
+            """
+            select
+                id, correlation_id, user_id, action, resource_type, resource_id, status, error_message, metadata,
+                created_at
+            from clinic.audit_logs
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: AuditLogsInsert) -> AuditLogsRecord:
@@ -419,7 +441,7 @@ class AsyncAvailabilityRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> AvailabilityRecord | None:
-        """Returns the row with that key, or None: availability_pkey."""
+        """Returns the row with that key, or None (availability_pkey)."""
         return await self._first(
             AvailabilityRecord,
             """
@@ -433,7 +455,7 @@ class AsyncAvailabilityRepository(AsyncRepository):
     async def find_by_doctor_id_and_day_of_week_and_start_time_and_end_time(
         self, doctor_id: UUID, day_of_week: int, start_time: dt.time, end_time: dt.time
     ) -> AvailabilityRecord | None:
-        """Returns the row with these values, or None: availability_unique_window."""
+        """Returns the row with these values, or None (availability_unique_window)."""
         return await self._first(
             AvailabilityRecord,
             """
@@ -448,9 +470,9 @@ class AsyncAvailabilityRepository(AsyncRepository):
             {"doctor_id": doctor_id, "day_of_week": day_of_week, "start_time": start_time, "end_time": end_time},
         )
 
-    async def find_by_doctor_id(self, doctor_id: UUID) -> list[AvailabilityRecord]:
-        """Returns the rows with this value: availability_unique_window. In the order of day_of_week, start_time,
-        end_time, id.
+    async def find_by_doctor_id(self, doctor_id: UUID, limit: int | None = None) -> list[AvailabilityRecord]:
+        """Returns the rows with this value (availability_unique_window), in the order of day_of_week, start_time,
+        end_time, id, at most `limit`.
         """
         return await self._all(
             AvailabilityRecord,
@@ -459,12 +481,17 @@ class AsyncAvailabilityRepository(AsyncRepository):
             from clinic.availability
             where doctor_id = %(doctor_id)s
             order by day_of_week, start_time, end_time, id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id},
+            {"doctor_id": doctor_id, "limit": limit},
         )
 
-    async def find_by_doctor_id_and_day_of_week(self, doctor_id: UUID, day_of_week: int) -> list[AvailabilityRecord]:
-        """Returns the rows with these values: availability_unique_window. In the order of start_time, end_time, id."""
+    async def find_by_doctor_id_and_day_of_week(
+        self, doctor_id: UUID, day_of_week: int, limit: int | None = None
+    ) -> list[AvailabilityRecord]:
+        """Returns the rows with these values (availability_unique_window), in the order of start_time, end_time, id, at
+        most `limit`.
+        """
         return await self._all(
             AvailabilityRecord,
             """
@@ -472,14 +499,17 @@ class AsyncAvailabilityRepository(AsyncRepository):
             from clinic.availability
             where doctor_id = %(doctor_id)s and day_of_week = %(day_of_week)s
             order by start_time, end_time, id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id, "day_of_week": day_of_week},
+            {"doctor_id": doctor_id, "day_of_week": day_of_week, "limit": limit},
         )
 
     async def find_by_doctor_id_and_day_of_week_and_start_time(
-        self, doctor_id: UUID, day_of_week: int, start_time: dt.time
+        self, doctor_id: UUID, day_of_week: int, start_time: dt.time, limit: int | None = None
     ) -> list[AvailabilityRecord]:
-        """Returns the rows with these values: availability_unique_window. In the order of end_time, id."""
+        """Returns the rows with these values (availability_unique_window), in the order of end_time, id, at most
+        `limit`.
+        """
         return await self._all(
             AvailabilityRecord,
             """
@@ -487,12 +517,13 @@ class AsyncAvailabilityRepository(AsyncRepository):
             from clinic.availability
             where doctor_id = %(doctor_id)s and day_of_week = %(day_of_week)s and start_time = %(start_time)s
             order by end_time, id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id, "day_of_week": day_of_week, "start_time": start_time},
+            {"doctor_id": doctor_id, "day_of_week": day_of_week, "start_time": start_time, "limit": limit},
         )
 
-    async def find_by_day_of_week(self, day_of_week: int) -> list[AvailabilityRecord]:
-        """Returns the rows with this value: idx_availability_day_of_week. In the order of id."""
+    async def find_by_day_of_week(self, day_of_week: int, limit: int | None = None) -> list[AvailabilityRecord]:
+        """Returns the rows with this value (idx_availability_day_of_week), in the order of id, at most `limit`."""
         return await self._all(
             AvailabilityRecord,
             """
@@ -500,8 +531,22 @@ class AsyncAvailabilityRepository(AsyncRepository):
             from clinic.availability
             where day_of_week = %(day_of_week)s
             order by id
+            limit %(limit)s
             """,
-            {"day_of_week": day_of_week},
+            {"day_of_week": day_of_week, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[AvailabilityRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            AvailabilityRecord,
+            """
+            select id, doctor_id, day_of_week, start_time, end_time, is_available, created_at, updated_at
+            from clinic.availability
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: AvailabilityInsert) -> AvailabilityRecord:
@@ -554,7 +599,7 @@ class AsyncAvailabilityRepository(AsyncRepository):
     async def upsert_on_id(self, row: AvailabilityInsert) -> AvailabilityRecord:
         """Inserts a row, or changes the one that has its key (availability_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             AvailabilityRecord,
@@ -579,7 +624,7 @@ class AsyncAvailabilityRepository(AsyncRepository):
             )
             returning id, doctor_id, day_of_week, start_time, end_time, is_available, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_doctor_id_and_day_of_week_and_start_time_and_end_time(
@@ -587,7 +632,7 @@ class AsyncAvailabilityRepository(AsyncRepository):
     ) -> AvailabilityRecord:
         """Inserts a row, or changes the one that has its key (availability_unique_window).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, doctor_id, day_of_week, start_time, end_time.
         """
         return await self._only(
             AvailabilityRecord,
@@ -612,7 +657,7 @@ class AsyncAvailabilityRepository(AsyncRepository):
             )
             returning id, doctor_id, day_of_week, start_time, end_time, is_available, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["doctor_id", "day_of_week", "start_time", "end_time"])},
         )
 
     async def update(self, id: UUID, changes: AvailabilityUpdate) -> AvailabilityRecord | None:
@@ -651,7 +696,7 @@ class AsyncBlockedTimesRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> BlockedTimesRecord | None:
-        """Returns the row with that key, or None: blocked_times_pkey."""
+        """Returns the row with that key, or None (blocked_times_pkey)."""
         return await self._first(
             BlockedTimesRecord,
             """
@@ -662,8 +707,8 @@ class AsyncBlockedTimesRepository(AsyncRepository):
             {"id": id},
         )
 
-    async def find_by_doctor_id(self, doctor_id: UUID) -> list[BlockedTimesRecord]:
-        """Returns the rows with this value: idx_blocked_times_doctor_id. In the order of id."""
+    async def find_by_doctor_id(self, doctor_id: UUID, limit: int | None = None) -> list[BlockedTimesRecord]:
+        """Returns the rows with this value (idx_blocked_times_doctor_id), in the order of id, at most `limit`."""
         return await self._all(
             BlockedTimesRecord,
             """
@@ -671,64 +716,48 @@ class AsyncBlockedTimesRepository(AsyncRepository):
             from clinic.blocked_times
             where doctor_id = %(doctor_id)s
             order by id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id},
+            {"doctor_id": doctor_id, "limit": limit},
         )
 
-    async def find_by_doctor_id_and_start_time(
-        self, doctor_id: UUID, start_time: dt.datetime
-    ) -> list[BlockedTimesRecord]:
-        """Returns the rows with these values: idx_blocked_times_doctor_time_range. In the order of end_time, id."""
+    async def find_all_by_end_time(self, limit: int | None = None) -> list[BlockedTimesRecord]:
+        """Returns all rows, in the order of end_time, id, at most `limit`."""
         return await self._all(
             BlockedTimesRecord,
             """
             select id, doctor_id, start_time, end_time, reason, created_at
             from clinic.blocked_times
-            where doctor_id = %(doctor_id)s and start_time = %(start_time)s
             order by end_time, id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id, "start_time": start_time},
+            {"limit": limit},
         )
 
-    async def find_by_doctor_id_and_start_time_and_end_time(
-        self, doctor_id: UUID, start_time: dt.datetime, end_time: dt.datetime
-    ) -> list[BlockedTimesRecord]:
-        """Returns the rows with these values: idx_blocked_times_doctor_time_range. In the order of id."""
+    async def find_all_by_start_time(self, limit: int | None = None) -> list[BlockedTimesRecord]:
+        """Returns all rows, in the order of start_time, id, at most `limit`."""
         return await self._all(
             BlockedTimesRecord,
             """
             select id, doctor_id, start_time, end_time, reason, created_at
             from clinic.blocked_times
-            where doctor_id = %(doctor_id)s and start_time = %(start_time)s and end_time = %(end_time)s
-            order by id
+            order by start_time, id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id, "start_time": start_time, "end_time": end_time},
+            {"limit": limit},
         )
 
-    async def find_by_end_time(self, end_time: dt.datetime) -> list[BlockedTimesRecord]:
-        """Returns the rows with this value: idx_blocked_times_end_time. In the order of id."""
+    async def find_all(self, limit: int | None = None) -> list[BlockedTimesRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
         return await self._all(
             BlockedTimesRecord,
             """
             select id, doctor_id, start_time, end_time, reason, created_at
             from clinic.blocked_times
-            where end_time = %(end_time)s
             order by id
+            limit %(limit)s
             """,
-            {"end_time": end_time},
-        )
-
-    async def find_by_start_time(self, start_time: dt.datetime) -> list[BlockedTimesRecord]:
-        """Returns the rows with this value: idx_blocked_times_start_time. In the order of id."""
-        return await self._all(
-            BlockedTimesRecord,
-            """
-            select id, doctor_id, start_time, end_time, reason, created_at
-            from clinic.blocked_times
-            where start_time = %(start_time)s
-            order by id
-            """,
-            {"start_time": start_time},
+            {"limit": limit},
         )
 
     async def create(self, row: BlockedTimesInsert) -> BlockedTimesRecord:
@@ -773,7 +802,7 @@ class AsyncBlockedTimesRepository(AsyncRepository):
     async def upsert_on_id(self, row: BlockedTimesInsert) -> BlockedTimesRecord:
         """Inserts a row, or changes the one that has its key (blocked_times_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             BlockedTimesRecord,
@@ -794,7 +823,7 @@ class AsyncBlockedTimesRepository(AsyncRepository):
             )
             returning id, doctor_id, start_time, end_time, reason, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def update(self, id: UUID, changes: BlockedTimesUpdate) -> BlockedTimesRecord | None:
@@ -832,7 +861,7 @@ class AsyncConversationsRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> ConversationsRecord | None:
-        """Returns the row with that key, or None: conversations_pkey."""
+        """Returns the row with that key, or None (conversations_pkey)."""
         return await self._first(
             ConversationsRecord,
             """
@@ -846,7 +875,7 @@ class AsyncConversationsRepository(AsyncRepository):
     async def find_by_doctor_id_and_platform_and_platform_conversation_id(
         self, doctor_id: UUID, platform: ConversationsPlatform, platform_conversation_id: str
     ) -> ConversationsRecord | None:
-        """Returns the row with these values, or None: conversations_unique_on_platform."""
+        """Returns the row with these values, or None (conversations_unique_on_platform)."""
         return await self._first(
             ConversationsRecord,
             """
@@ -860,9 +889,9 @@ class AsyncConversationsRepository(AsyncRepository):
             {"doctor_id": doctor_id, "platform": platform, "platform_conversation_id": platform_conversation_id},
         )
 
-    async def find_by_doctor_id(self, doctor_id: UUID) -> list[ConversationsRecord]:
-        """Returns the rows with this value: conversations_unique_on_platform. In the order of platform,
-        platform_conversation_id, id.
+    async def find_by_doctor_id(self, doctor_id: UUID, limit: int | None = None) -> list[ConversationsRecord]:
+        """Returns the rows with this value (conversations_unique_on_platform), in the order of platform,
+        platform_conversation_id, id, at most `limit`.
         """
         return await self._all(
             ConversationsRecord,
@@ -871,15 +900,16 @@ class AsyncConversationsRepository(AsyncRepository):
             from clinic.conversations
             where doctor_id = %(doctor_id)s
             order by platform, platform_conversation_id, id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id},
+            {"doctor_id": doctor_id, "limit": limit},
         )
 
     async def find_by_doctor_id_and_platform(
-        self, doctor_id: UUID, platform: ConversationsPlatform
+        self, doctor_id: UUID, platform: ConversationsPlatform, limit: int | None = None
     ) -> list[ConversationsRecord]:
-        """Returns the rows with these values: conversations_unique_on_platform. In the order of
-        platform_conversation_id, id.
+        """Returns the rows with these values (conversations_unique_on_platform), in the order of
+        platform_conversation_id, id, at most `limit`.
         """
         return await self._all(
             ConversationsRecord,
@@ -888,12 +918,13 @@ class AsyncConversationsRepository(AsyncRepository):
             from clinic.conversations
             where doctor_id = %(doctor_id)s and platform = %(platform)s
             order by platform_conversation_id, id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id, "platform": platform},
+            {"doctor_id": doctor_id, "platform": platform, "limit": limit},
         )
 
-    async def find_by_patient_id(self, patient_id: UUID) -> list[ConversationsRecord]:
-        """Returns the rows with this value: idx_conversations_patient_id. In the order of id."""
+    async def find_by_patient_id(self, patient_id: UUID, limit: int | None = None) -> list[ConversationsRecord]:
+        """Returns the rows with this value (idx_conversations_patient_id), in the order of id, at most `limit`."""
         return await self._all(
             ConversationsRecord,
             """
@@ -901,12 +932,15 @@ class AsyncConversationsRepository(AsyncRepository):
             from clinic.conversations
             where patient_id = %(patient_id)s
             order by id
+            limit %(limit)s
             """,
-            {"patient_id": patient_id},
+            {"patient_id": patient_id, "limit": limit},
         )
 
-    async def find_by_platform(self, platform: ConversationsPlatform) -> list[ConversationsRecord]:
-        """Returns the rows with this value: idx_conversations_platform. In the order of id."""
+    async def find_by_platform(
+        self, platform: ConversationsPlatform, limit: int | None = None
+    ) -> list[ConversationsRecord]:
+        """Returns the rows with this value (idx_conversations_platform), in the order of id, at most `limit`."""
         return await self._all(
             ConversationsRecord,
             """
@@ -914,12 +948,17 @@ class AsyncConversationsRepository(AsyncRepository):
             from clinic.conversations
             where platform = %(platform)s
             order by id
+            limit %(limit)s
             """,
-            {"platform": platform},
+            {"platform": platform, "limit": limit},
         )
 
-    async def find_by_platform_conversation_id(self, platform_conversation_id: str) -> list[ConversationsRecord]:
-        """Returns the rows with this value: idx_conversations_platform_conversation_id. In the order of id."""
+    async def find_by_platform_conversation_id(
+        self, platform_conversation_id: str, limit: int | None = None
+    ) -> list[ConversationsRecord]:
+        """Returns the rows with this value (idx_conversations_platform_conversation_id), in the order of id, at most
+        `limit`.
+        """
         return await self._all(
             ConversationsRecord,
             """
@@ -927,8 +966,22 @@ class AsyncConversationsRepository(AsyncRepository):
             from clinic.conversations
             where platform_conversation_id = %(platform_conversation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"platform_conversation_id": platform_conversation_id},
+            {"platform_conversation_id": platform_conversation_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[ConversationsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            ConversationsRecord,
+            """
+            select id, doctor_id, patient_id, platform, platform_conversation_id, status, created_at, updated_at
+            from clinic.conversations
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: ConversationsInsert) -> ConversationsRecord:
@@ -981,7 +1034,7 @@ class AsyncConversationsRepository(AsyncRepository):
     async def upsert_on_id(self, row: ConversationsInsert) -> ConversationsRecord:
         """Inserts a row, or changes the one that has its key (conversations_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             ConversationsRecord,
@@ -1006,7 +1059,7 @@ class AsyncConversationsRepository(AsyncRepository):
             )
             returning id, doctor_id, patient_id, platform, platform_conversation_id, status, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_doctor_id_and_platform_and_platform_conversation_id(
@@ -1014,7 +1067,7 @@ class AsyncConversationsRepository(AsyncRepository):
     ) -> ConversationsRecord:
         """Inserts a row, or changes the one that has its key (conversations_unique_on_platform).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, doctor_id, platform, platform_conversation_id.
         """
         return await self._only(
             ConversationsRecord,
@@ -1039,7 +1092,7 @@ class AsyncConversationsRepository(AsyncRepository):
             )
             returning id, doctor_id, patient_id, platform, platform_conversation_id, status, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["doctor_id", "platform", "platform_conversation_id"])},
         )
 
     async def update(self, id: UUID, changes: ConversationsUpdate) -> ConversationsRecord | None:
@@ -1078,7 +1131,7 @@ class AsyncMessagesRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> MessagesRecord | None:
-        """Returns the row with that key, or None: messages_pkey."""
+        """Returns the row with that key, or None (messages_pkey)."""
         return await self._first(
             MessagesRecord,
             """
@@ -1092,7 +1145,7 @@ class AsyncMessagesRepository(AsyncRepository):
     async def find_by_conversation_id_and_platform_message_id(
         self, conversation_id: UUID, platform_message_id: str
     ) -> MessagesRecord | None:
-        """Returns the row with these values, or None: messages_unique_in_conversation."""
+        """Returns the row with these values, or None (messages_unique_in_conversation)."""
         return await self._first(
             MessagesRecord,
             """
@@ -1103,8 +1156,8 @@ class AsyncMessagesRepository(AsyncRepository):
             {"conversation_id": conversation_id, "platform_message_id": platform_message_id},
         )
 
-    async def find_by_conversation_id(self, conversation_id: UUID) -> list[MessagesRecord]:
-        """Returns the rows with this value: idx_messages_conversation_id. In the order of id."""
+    async def find_by_conversation_id(self, conversation_id: UUID, limit: int | None = None) -> list[MessagesRecord]:
+        """Returns the rows with this value (idx_messages_conversation_id), in the order of id, at most `limit`."""
         return await self._all(
             MessagesRecord,
             """
@@ -1112,25 +1165,28 @@ class AsyncMessagesRepository(AsyncRepository):
             from clinic.messages
             where conversation_id = %(conversation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"conversation_id": conversation_id},
+            {"conversation_id": conversation_id, "limit": limit},
         )
 
-    async def find_by_created_at(self, created_at: dt.datetime) -> list[MessagesRecord]:
-        """Returns the rows with this value: idx_messages_created_at. In the order of id."""
+    async def find_all_by_created_at(self, limit: int | None = None) -> list[MessagesRecord]:
+        """Returns all rows, in the order of created_at, id, at most `limit`."""
         return await self._all(
             MessagesRecord,
             """
             select id, conversation_id, platform_message_id, sender_type, content, intent, created_at
             from clinic.messages
-            where created_at = %(created_at)s
-            order by id
+            order by created_at, id
+            limit %(limit)s
             """,
-            {"created_at": created_at},
+            {"limit": limit},
         )
 
-    async def find_by_platform_message_id(self, platform_message_id: str) -> list[MessagesRecord]:
-        """Returns the rows with this value: idx_messages_platform_message_id. In the order of id."""
+    async def find_by_platform_message_id(
+        self, platform_message_id: str, limit: int | None = None
+    ) -> list[MessagesRecord]:
+        """Returns the rows with this value (idx_messages_platform_message_id), in the order of id, at most `limit`."""
         return await self._all(
             MessagesRecord,
             """
@@ -1138,8 +1194,22 @@ class AsyncMessagesRepository(AsyncRepository):
             from clinic.messages
             where platform_message_id = %(platform_message_id)s
             order by id
+            limit %(limit)s
             """,
-            {"platform_message_id": platform_message_id},
+            {"platform_message_id": platform_message_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[MessagesRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            MessagesRecord,
+            """
+            select id, conversation_id, platform_message_id, sender_type, content, intent, created_at
+            from clinic.messages
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: MessagesInsert) -> MessagesRecord:
@@ -1190,7 +1260,7 @@ class AsyncMessagesRepository(AsyncRepository):
     async def upsert_on_id(self, row: MessagesInsert) -> MessagesRecord:
         """Inserts a row, or changes the one that has its key (messages_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             MessagesRecord,
@@ -1214,13 +1284,13 @@ class AsyncMessagesRepository(AsyncRepository):
             )
             returning id, conversation_id, platform_message_id, sender_type, content, intent, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_conversation_id_and_platform_message_id(self, row: MessagesInsert) -> MessagesRecord:
         """Inserts a row, or changes the one that has its key (messages_unique_in_conversation).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, conversation_id, platform_message_id.
         """
         return await self._only(
             MessagesRecord,
@@ -1244,7 +1314,7 @@ class AsyncMessagesRepository(AsyncRepository):
             )
             returning id, conversation_id, platform_message_id, sender_type, content, intent, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["conversation_id", "platform_message_id"])},
         )
 
     async def update(self, id: UUID, changes: MessagesUpdate) -> MessagesRecord | None:
@@ -1283,7 +1353,7 @@ class AsyncPatientsRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> PatientsRecord | None:
-        """Returns the row with that key, or None: patients_pkey."""
+        """Returns the row with that key, or None (patients_pkey)."""
         return await self._first(
             PatientsRecord,
             """
@@ -1294,8 +1364,8 @@ class AsyncPatientsRepository(AsyncRepository):
             {"id": id},
         )
 
-    async def find_by_phone(self, phone: str) -> list[PatientsRecord]:
-        """Returns the rows with this value: idx_patients_phone. In the order of id."""
+    async def find_by_phone(self, phone: str, limit: int | None = None) -> list[PatientsRecord]:
+        """Returns the rows with this value (idx_patients_phone), in the order of id, at most `limit`."""
         return await self._all(
             PatientsRecord,
             """
@@ -1303,8 +1373,22 @@ class AsyncPatientsRepository(AsyncRepository):
             from clinic.patients
             where phone = %(phone)s
             order by id
+            limit %(limit)s
             """,
-            {"phone": phone},
+            {"phone": phone, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[PatientsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            PatientsRecord,
+            """
+            select id, name, phone, date_of_birth, gender, created_at, updated_at
+            from clinic.patients
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: PatientsInsert) -> PatientsRecord:
@@ -1351,7 +1435,7 @@ class AsyncPatientsRepository(AsyncRepository):
     async def upsert_on_id(self, row: PatientsInsert) -> PatientsRecord:
         """Inserts a row, or changes the one that has its key (patients_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             PatientsRecord,
@@ -1373,7 +1457,7 @@ class AsyncPatientsRepository(AsyncRepository):
             )
             returning id, name, phone, date_of_birth, gender, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def update(self, id: UUID, changes: PatientsUpdate) -> PatientsRecord | None:
@@ -1413,7 +1497,7 @@ class AsyncWebhookIdempotencyRepository(AsyncRepository):
     """
 
     async def find(self, event_id: str) -> WebhookIdempotencyRecord | None:
-        """Returns the row with that key, or None: webhook_idempotency_pkey."""
+        """Returns the row with that key, or None (webhook_idempotency_pkey)."""
         return await self._first(
             WebhookIdempotencyRecord,
             """
@@ -1424,8 +1508,12 @@ class AsyncWebhookIdempotencyRepository(AsyncRepository):
             {"event_id": event_id},
         )
 
-    async def find_by_provider(self, provider: WebhookIdempotencyProvider) -> list[WebhookIdempotencyRecord]:
-        """Returns the rows with this value: idx_webhook_idempotency_provider. In the order of event_id."""
+    async def find_by_provider(
+        self, provider: WebhookIdempotencyProvider, limit: int | None = None
+    ) -> list[WebhookIdempotencyRecord]:
+        """Returns the rows with this value (idx_webhook_idempotency_provider), in the order of event_id, at most
+        `limit`.
+        """
         return await self._all(
             WebhookIdempotencyRecord,
             """
@@ -1433,25 +1521,30 @@ class AsyncWebhookIdempotencyRepository(AsyncRepository):
             from clinic.webhook_idempotency
             where provider = %(provider)s
             order by event_id
+            limit %(limit)s
             """,
-            {"provider": provider},
+            {"provider": provider, "limit": limit},
         )
 
-    async def find_by_received_at(self, received_at: dt.datetime) -> list[WebhookIdempotencyRecord]:
-        """Returns the rows with this value: idx_webhook_idempotency_received_at. In the order of event_id."""
+    async def find_all_by_received_at(self, limit: int | None = None) -> list[WebhookIdempotencyRecord]:
+        """Returns all rows, in the order of received_at, event_id, at most `limit`."""
         return await self._all(
             WebhookIdempotencyRecord,
             """
             select event_id, provider, received_at, status, processed_at, correlation_id, error_message, retry_count
             from clinic.webhook_idempotency
-            where received_at = %(received_at)s
-            order by event_id
+            order by received_at, event_id
+            limit %(limit)s
             """,
-            {"received_at": received_at},
+            {"limit": limit},
         )
 
-    async def find_by_status(self, status: WebhookIdempotencyStatus) -> list[WebhookIdempotencyRecord]:
-        """Returns the rows with this value: idx_webhook_idempotency_status. In the order of event_id."""
+    async def find_by_status(
+        self, status: WebhookIdempotencyStatus, limit: int | None = None
+    ) -> list[WebhookIdempotencyRecord]:
+        """Returns the rows with this value (idx_webhook_idempotency_status), in the order of event_id, at most
+        `limit`.
+        """
         return await self._all(
             WebhookIdempotencyRecord,
             """
@@ -1459,8 +1552,22 @@ class AsyncWebhookIdempotencyRepository(AsyncRepository):
             from clinic.webhook_idempotency
             where status = %(status)s
             order by event_id
+            limit %(limit)s
             """,
-            {"status": status},
+            {"status": status, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[WebhookIdempotencyRecord]:
+        """Returns all rows, in the order of event_id, at most `limit`."""
+        return await self._all(
+            WebhookIdempotencyRecord,
+            """
+            select event_id, provider, received_at, status, processed_at, correlation_id, error_message, retry_count
+            from clinic.webhook_idempotency
+            order by event_id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: WebhookIdempotencyInsert) -> WebhookIdempotencyRecord:
@@ -1515,7 +1622,7 @@ class AsyncWebhookIdempotencyRepository(AsyncRepository):
     async def upsert_on_event_id(self, row: WebhookIdempotencyInsert) -> WebhookIdempotencyRecord:
         """Inserts a row, or changes the one that has its key (webhook_idempotency_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and event_id.
         """
         return await self._only(
             WebhookIdempotencyRecord,
@@ -1541,7 +1648,7 @@ class AsyncWebhookIdempotencyRepository(AsyncRepository):
             returning
                 event_id, provider, received_at, status, processed_at, correlation_id, error_message, retry_count
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["event_id"])},
         )
 
     async def update(self, event_id: str, changes: WebhookIdempotencyUpdate) -> WebhookIdempotencyRecord | None:

@@ -49,7 +49,7 @@ class AppointmentsRepository(Repository):
     """
 
     def find(self, id: UUID) -> AppointmentsRecord | None:
-        """Returns the row with that key, or None: appointments_pkey."""
+        """Returns the row with that key, or None (appointments_pkey)."""
         return self._first(
             AppointmentsRecord,
             """
@@ -61,22 +61,22 @@ class AppointmentsRepository(Repository):
             {"id": id},
         )
 
-    def find_by_appointment_date(self, appointment_date: dt.datetime) -> list[AppointmentsRecord]:
-        """Returns the rows with this value: idx_appointments_appointment_date. In the order of id."""
+    def find_all_by_appointment_date(self, limit: int | None = None) -> list[AppointmentsRecord]:
+        """Returns all rows, in the order of appointment_date, id, at most `limit`."""
         return self._all(
             AppointmentsRecord,
             """
             select
                 id, doctor_id, patient_name, patient_phone, appointment_date, status, notes, created_at, updated_at
             from clinic.appointments
-            where appointment_date = %(appointment_date)s
-            order by id
+            order by appointment_date, id
+            limit %(limit)s
             """,
-            {"appointment_date": appointment_date},
+            {"limit": limit},
         )
 
-    def find_by_doctor_id(self, doctor_id: UUID) -> list[AppointmentsRecord]:
-        """Returns the rows with this value: idx_appointments_doctor_id. In the order of id."""
+    def find_by_doctor_id(self, doctor_id: UUID, limit: int | None = None) -> list[AppointmentsRecord]:
+        """Returns the rows with this value (idx_appointments_doctor_id), in the order of id, at most `limit`."""
         return self._all(
             AppointmentsRecord,
             """
@@ -85,13 +85,16 @@ class AppointmentsRepository(Repository):
             from clinic.appointments
             where doctor_id = %(doctor_id)s
             order by id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id},
+            {"doctor_id": doctor_id, "limit": limit},
         )
 
-    def find_by_doctor_id_and_status(self, doctor_id: UUID, status: AppointmentsStatus) -> list[AppointmentsRecord]:
-        """Returns the rows with these values: idx_appointments_doctor_status_date. In the order of appointment_date,
-        id.
+    def find_by_doctor_id_and_status(
+        self, doctor_id: UUID, status: AppointmentsStatus, limit: int | None = None
+    ) -> list[AppointmentsRecord]:
+        """Returns the rows with these values (idx_appointments_doctor_status_date), in the order of appointment_date,
+        id, at most `limit`.
         """
         return self._all(
             AppointmentsRecord,
@@ -101,24 +104,23 @@ class AppointmentsRepository(Repository):
             from clinic.appointments
             where doctor_id = %(doctor_id)s and status = %(status)s
             order by appointment_date, id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id, "status": status},
+            {"doctor_id": doctor_id, "status": status, "limit": limit},
         )
 
-    def find_by_doctor_id_and_status_and_appointment_date(
-        self, doctor_id: UUID, status: AppointmentsStatus, appointment_date: dt.datetime
-    ) -> list[AppointmentsRecord]:
-        """Returns the rows with these values: idx_appointments_doctor_status_date. In the order of id."""
+    def find_all(self, limit: int | None = None) -> list[AppointmentsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
         return self._all(
             AppointmentsRecord,
             """
             select
                 id, doctor_id, patient_name, patient_phone, appointment_date, status, notes, created_at, updated_at
             from clinic.appointments
-            where doctor_id = %(doctor_id)s and status = %(status)s and appointment_date = %(appointment_date)s
             order by id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id, "status": status, "appointment_date": appointment_date},
+            {"limit": limit},
         )
 
     def create(self, row: AppointmentsInsert) -> AppointmentsRecord:
@@ -175,7 +177,7 @@ class AppointmentsRepository(Repository):
     def upsert_on_id(self, row: AppointmentsInsert) -> AppointmentsRecord:
         """Inserts a row, or changes the one that has its key (appointments_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             AppointmentsRecord,
@@ -204,7 +206,7 @@ class AppointmentsRepository(Repository):
             returning
                 id, doctor_id, patient_name, patient_phone, appointment_date, status, notes, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def update(self, id: UUID, changes: AppointmentsUpdate) -> AppointmentsRecord | None:
@@ -247,7 +249,7 @@ class AuditLogsRepository(Repository):
     """
 
     def find(self, id: UUID) -> AuditLogsRecord | None:
-        """Returns the row with that key, or None: audit_logs_pkey."""
+        """Returns the row with that key, or None (audit_logs_pkey)."""
         return self._first(
             AuditLogsRecord,
             """
@@ -260,8 +262,8 @@ class AuditLogsRepository(Repository):
             {"id": id},
         )
 
-    def find_by_action(self, action: str) -> list[AuditLogsRecord]:
-        """Returns the rows with this value: idx_audit_logs_action. In the order of id."""
+    def find_by_action(self, action: str, limit: int | None = None) -> list[AuditLogsRecord]:
+        """Returns the rows with this value (idx_audit_logs_action), in the order of id, at most `limit`."""
         return self._all(
             AuditLogsRecord,
             """
@@ -271,12 +273,13 @@ class AuditLogsRepository(Repository):
             from clinic.audit_logs
             where action = %(action)s
             order by id
+            limit %(limit)s
             """,
-            {"action": action},
+            {"action": action, "limit": limit},
         )
 
-    def find_by_correlation_id(self, correlation_id: str) -> list[AuditLogsRecord]:
-        """Returns the rows with this value: idx_audit_logs_correlation_id. In the order of id."""
+    def find_by_correlation_id(self, correlation_id: str, limit: int | None = None) -> list[AuditLogsRecord]:
+        """Returns the rows with this value (idx_audit_logs_correlation_id), in the order of id, at most `limit`."""
         return self._all(
             AuditLogsRecord,
             """
@@ -286,12 +289,13 @@ class AuditLogsRepository(Repository):
             from clinic.audit_logs
             where correlation_id = %(correlation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"correlation_id": correlation_id},
+            {"correlation_id": correlation_id, "limit": limit},
         )
 
-    def find_by_created_at(self, created_at: dt.datetime) -> list[AuditLogsRecord]:
-        """Returns the rows with this value: idx_audit_logs_created_at. In the order of id."""
+    def find_all_by_created_at(self, limit: int | None = None) -> list[AuditLogsRecord]:
+        """Returns all rows, in the order of created_at, id, at most `limit`."""
         return self._all(
             AuditLogsRecord,
             """
@@ -299,14 +303,16 @@ class AuditLogsRepository(Repository):
                 id, correlation_id, user_id, action, resource_type, resource_id, status, error_message, metadata,
                 created_at
             from clinic.audit_logs
-            where created_at = %(created_at)s
-            order by id
+            order by created_at, id
+            limit %(limit)s
             """,
-            {"created_at": created_at},
+            {"limit": limit},
         )
 
-    def find_by_resource_type(self, resource_type: str) -> list[AuditLogsRecord]:
-        """Returns the rows with this value: idx_audit_logs_resource_type_id. In the order of resource_id, id."""
+    def find_by_resource_type(self, resource_type: str, limit: int | None = None) -> list[AuditLogsRecord]:
+        """Returns the rows with this value (idx_audit_logs_resource_type_id), in the order of resource_id, id, at most
+        `limit`.
+        """
         return self._all(
             AuditLogsRecord,
             """
@@ -316,12 +322,15 @@ class AuditLogsRepository(Repository):
             from clinic.audit_logs
             where resource_type = %(resource_type)s
             order by resource_id, id
+            limit %(limit)s
             """,
-            {"resource_type": resource_type},
+            {"resource_type": resource_type, "limit": limit},
         )
 
-    def find_by_resource_type_and_resource_id(self, resource_type: str, resource_id: UUID) -> list[AuditLogsRecord]:
-        """Returns the rows with these values: idx_audit_logs_resource_type_id. In the order of id."""
+    def find_by_resource_type_and_resource_id(
+        self, resource_type: str, resource_id: UUID, limit: int | None = None
+    ) -> list[AuditLogsRecord]:
+        """Returns the rows with these values (idx_audit_logs_resource_type_id), in the order of id, at most `limit`."""
         return self._all(
             AuditLogsRecord,
             """
@@ -331,12 +340,13 @@ class AuditLogsRepository(Repository):
             from clinic.audit_logs
             where resource_type = %(resource_type)s and resource_id = %(resource_id)s
             order by id
+            limit %(limit)s
             """,
-            {"resource_type": resource_type, "resource_id": resource_id},
+            {"resource_type": resource_type, "resource_id": resource_id, "limit": limit},
         )
 
-    def find_by_user_id(self, user_id: UUID) -> list[AuditLogsRecord]:
-        """Returns the rows with this value: idx_audit_logs_user_id. In the order of id."""
+    def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[AuditLogsRecord]:
+        """Returns the rows with this value (idx_audit_logs_user_id), in the order of id, at most `limit`."""
         return self._all(
             AuditLogsRecord,
             """
@@ -346,8 +356,24 @@ class AuditLogsRepository(Repository):
             from clinic.audit_logs
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[AuditLogsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            AuditLogsRecord,
+            """
+            select
+                id, correlation_id, user_id, action, resource_type, resource_id, status, error_message, metadata,
+                created_at
+            from clinic.audit_logs
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: AuditLogsInsert) -> AuditLogsRecord:
@@ -415,7 +441,7 @@ class AvailabilityRepository(Repository):
     """
 
     def find(self, id: UUID) -> AvailabilityRecord | None:
-        """Returns the row with that key, or None: availability_pkey."""
+        """Returns the row with that key, or None (availability_pkey)."""
         return self._first(
             AvailabilityRecord,
             """
@@ -429,7 +455,7 @@ class AvailabilityRepository(Repository):
     def find_by_doctor_id_and_day_of_week_and_start_time_and_end_time(
         self, doctor_id: UUID, day_of_week: int, start_time: dt.time, end_time: dt.time
     ) -> AvailabilityRecord | None:
-        """Returns the row with these values, or None: availability_unique_window."""
+        """Returns the row with these values, or None (availability_unique_window)."""
         return self._first(
             AvailabilityRecord,
             """
@@ -444,9 +470,9 @@ class AvailabilityRepository(Repository):
             {"doctor_id": doctor_id, "day_of_week": day_of_week, "start_time": start_time, "end_time": end_time},
         )
 
-    def find_by_doctor_id(self, doctor_id: UUID) -> list[AvailabilityRecord]:
-        """Returns the rows with this value: availability_unique_window. In the order of day_of_week, start_time,
-        end_time, id.
+    def find_by_doctor_id(self, doctor_id: UUID, limit: int | None = None) -> list[AvailabilityRecord]:
+        """Returns the rows with this value (availability_unique_window), in the order of day_of_week, start_time,
+        end_time, id, at most `limit`.
         """
         return self._all(
             AvailabilityRecord,
@@ -455,12 +481,17 @@ class AvailabilityRepository(Repository):
             from clinic.availability
             where doctor_id = %(doctor_id)s
             order by day_of_week, start_time, end_time, id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id},
+            {"doctor_id": doctor_id, "limit": limit},
         )
 
-    def find_by_doctor_id_and_day_of_week(self, doctor_id: UUID, day_of_week: int) -> list[AvailabilityRecord]:
-        """Returns the rows with these values: availability_unique_window. In the order of start_time, end_time, id."""
+    def find_by_doctor_id_and_day_of_week(
+        self, doctor_id: UUID, day_of_week: int, limit: int | None = None
+    ) -> list[AvailabilityRecord]:
+        """Returns the rows with these values (availability_unique_window), in the order of start_time, end_time, id, at
+        most `limit`.
+        """
         return self._all(
             AvailabilityRecord,
             """
@@ -468,14 +499,17 @@ class AvailabilityRepository(Repository):
             from clinic.availability
             where doctor_id = %(doctor_id)s and day_of_week = %(day_of_week)s
             order by start_time, end_time, id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id, "day_of_week": day_of_week},
+            {"doctor_id": doctor_id, "day_of_week": day_of_week, "limit": limit},
         )
 
     def find_by_doctor_id_and_day_of_week_and_start_time(
-        self, doctor_id: UUID, day_of_week: int, start_time: dt.time
+        self, doctor_id: UUID, day_of_week: int, start_time: dt.time, limit: int | None = None
     ) -> list[AvailabilityRecord]:
-        """Returns the rows with these values: availability_unique_window. In the order of end_time, id."""
+        """Returns the rows with these values (availability_unique_window), in the order of end_time, id, at most
+        `limit`.
+        """
         return self._all(
             AvailabilityRecord,
             """
@@ -483,12 +517,13 @@ class AvailabilityRepository(Repository):
             from clinic.availability
             where doctor_id = %(doctor_id)s and day_of_week = %(day_of_week)s and start_time = %(start_time)s
             order by end_time, id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id, "day_of_week": day_of_week, "start_time": start_time},
+            {"doctor_id": doctor_id, "day_of_week": day_of_week, "start_time": start_time, "limit": limit},
         )
 
-    def find_by_day_of_week(self, day_of_week: int) -> list[AvailabilityRecord]:
-        """Returns the rows with this value: idx_availability_day_of_week. In the order of id."""
+    def find_by_day_of_week(self, day_of_week: int, limit: int | None = None) -> list[AvailabilityRecord]:
+        """Returns the rows with this value (idx_availability_day_of_week), in the order of id, at most `limit`."""
         return self._all(
             AvailabilityRecord,
             """
@@ -496,8 +531,22 @@ class AvailabilityRepository(Repository):
             from clinic.availability
             where day_of_week = %(day_of_week)s
             order by id
+            limit %(limit)s
             """,
-            {"day_of_week": day_of_week},
+            {"day_of_week": day_of_week, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[AvailabilityRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            AvailabilityRecord,
+            """
+            select id, doctor_id, day_of_week, start_time, end_time, is_available, created_at, updated_at
+            from clinic.availability
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: AvailabilityInsert) -> AvailabilityRecord:
@@ -550,7 +599,7 @@ class AvailabilityRepository(Repository):
     def upsert_on_id(self, row: AvailabilityInsert) -> AvailabilityRecord:
         """Inserts a row, or changes the one that has its key (availability_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             AvailabilityRecord,
@@ -575,7 +624,7 @@ class AvailabilityRepository(Repository):
             )
             returning id, doctor_id, day_of_week, start_time, end_time, is_available, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_doctor_id_and_day_of_week_and_start_time_and_end_time(
@@ -583,7 +632,7 @@ class AvailabilityRepository(Repository):
     ) -> AvailabilityRecord:
         """Inserts a row, or changes the one that has its key (availability_unique_window).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, doctor_id, day_of_week, start_time, end_time.
         """
         return self._only(
             AvailabilityRecord,
@@ -608,7 +657,7 @@ class AvailabilityRepository(Repository):
             )
             returning id, doctor_id, day_of_week, start_time, end_time, is_available, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["doctor_id", "day_of_week", "start_time", "end_time"])},
         )
 
     def update(self, id: UUID, changes: AvailabilityUpdate) -> AvailabilityRecord | None:
@@ -647,7 +696,7 @@ class BlockedTimesRepository(Repository):
     """
 
     def find(self, id: UUID) -> BlockedTimesRecord | None:
-        """Returns the row with that key, or None: blocked_times_pkey."""
+        """Returns the row with that key, or None (blocked_times_pkey)."""
         return self._first(
             BlockedTimesRecord,
             """
@@ -658,8 +707,8 @@ class BlockedTimesRepository(Repository):
             {"id": id},
         )
 
-    def find_by_doctor_id(self, doctor_id: UUID) -> list[BlockedTimesRecord]:
-        """Returns the rows with this value: idx_blocked_times_doctor_id. In the order of id."""
+    def find_by_doctor_id(self, doctor_id: UUID, limit: int | None = None) -> list[BlockedTimesRecord]:
+        """Returns the rows with this value (idx_blocked_times_doctor_id), in the order of id, at most `limit`."""
         return self._all(
             BlockedTimesRecord,
             """
@@ -667,62 +716,48 @@ class BlockedTimesRepository(Repository):
             from clinic.blocked_times
             where doctor_id = %(doctor_id)s
             order by id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id},
+            {"doctor_id": doctor_id, "limit": limit},
         )
 
-    def find_by_doctor_id_and_start_time(self, doctor_id: UUID, start_time: dt.datetime) -> list[BlockedTimesRecord]:
-        """Returns the rows with these values: idx_blocked_times_doctor_time_range. In the order of end_time, id."""
+    def find_all_by_end_time(self, limit: int | None = None) -> list[BlockedTimesRecord]:
+        """Returns all rows, in the order of end_time, id, at most `limit`."""
         return self._all(
             BlockedTimesRecord,
             """
             select id, doctor_id, start_time, end_time, reason, created_at
             from clinic.blocked_times
-            where doctor_id = %(doctor_id)s and start_time = %(start_time)s
             order by end_time, id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id, "start_time": start_time},
+            {"limit": limit},
         )
 
-    def find_by_doctor_id_and_start_time_and_end_time(
-        self, doctor_id: UUID, start_time: dt.datetime, end_time: dt.datetime
-    ) -> list[BlockedTimesRecord]:
-        """Returns the rows with these values: idx_blocked_times_doctor_time_range. In the order of id."""
+    def find_all_by_start_time(self, limit: int | None = None) -> list[BlockedTimesRecord]:
+        """Returns all rows, in the order of start_time, id, at most `limit`."""
         return self._all(
             BlockedTimesRecord,
             """
             select id, doctor_id, start_time, end_time, reason, created_at
             from clinic.blocked_times
-            where doctor_id = %(doctor_id)s and start_time = %(start_time)s and end_time = %(end_time)s
-            order by id
+            order by start_time, id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id, "start_time": start_time, "end_time": end_time},
+            {"limit": limit},
         )
 
-    def find_by_end_time(self, end_time: dt.datetime) -> list[BlockedTimesRecord]:
-        """Returns the rows with this value: idx_blocked_times_end_time. In the order of id."""
+    def find_all(self, limit: int | None = None) -> list[BlockedTimesRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
         return self._all(
             BlockedTimesRecord,
             """
             select id, doctor_id, start_time, end_time, reason, created_at
             from clinic.blocked_times
-            where end_time = %(end_time)s
             order by id
+            limit %(limit)s
             """,
-            {"end_time": end_time},
-        )
-
-    def find_by_start_time(self, start_time: dt.datetime) -> list[BlockedTimesRecord]:
-        """Returns the rows with this value: idx_blocked_times_start_time. In the order of id."""
-        return self._all(
-            BlockedTimesRecord,
-            """
-            select id, doctor_id, start_time, end_time, reason, created_at
-            from clinic.blocked_times
-            where start_time = %(start_time)s
-            order by id
-            """,
-            {"start_time": start_time},
+            {"limit": limit},
         )
 
     def create(self, row: BlockedTimesInsert) -> BlockedTimesRecord:
@@ -767,7 +802,7 @@ class BlockedTimesRepository(Repository):
     def upsert_on_id(self, row: BlockedTimesInsert) -> BlockedTimesRecord:
         """Inserts a row, or changes the one that has its key (blocked_times_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             BlockedTimesRecord,
@@ -788,7 +823,7 @@ class BlockedTimesRepository(Repository):
             )
             returning id, doctor_id, start_time, end_time, reason, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def update(self, id: UUID, changes: BlockedTimesUpdate) -> BlockedTimesRecord | None:
@@ -826,7 +861,7 @@ class ConversationsRepository(Repository):
     """
 
     def find(self, id: UUID) -> ConversationsRecord | None:
-        """Returns the row with that key, or None: conversations_pkey."""
+        """Returns the row with that key, or None (conversations_pkey)."""
         return self._first(
             ConversationsRecord,
             """
@@ -840,7 +875,7 @@ class ConversationsRepository(Repository):
     def find_by_doctor_id_and_platform_and_platform_conversation_id(
         self, doctor_id: UUID, platform: ConversationsPlatform, platform_conversation_id: str
     ) -> ConversationsRecord | None:
-        """Returns the row with these values, or None: conversations_unique_on_platform."""
+        """Returns the row with these values, or None (conversations_unique_on_platform)."""
         return self._first(
             ConversationsRecord,
             """
@@ -854,9 +889,9 @@ class ConversationsRepository(Repository):
             {"doctor_id": doctor_id, "platform": platform, "platform_conversation_id": platform_conversation_id},
         )
 
-    def find_by_doctor_id(self, doctor_id: UUID) -> list[ConversationsRecord]:
-        """Returns the rows with this value: conversations_unique_on_platform. In the order of platform,
-        platform_conversation_id, id.
+    def find_by_doctor_id(self, doctor_id: UUID, limit: int | None = None) -> list[ConversationsRecord]:
+        """Returns the rows with this value (conversations_unique_on_platform), in the order of platform,
+        platform_conversation_id, id, at most `limit`.
         """
         return self._all(
             ConversationsRecord,
@@ -865,15 +900,16 @@ class ConversationsRepository(Repository):
             from clinic.conversations
             where doctor_id = %(doctor_id)s
             order by platform, platform_conversation_id, id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id},
+            {"doctor_id": doctor_id, "limit": limit},
         )
 
     def find_by_doctor_id_and_platform(
-        self, doctor_id: UUID, platform: ConversationsPlatform
+        self, doctor_id: UUID, platform: ConversationsPlatform, limit: int | None = None
     ) -> list[ConversationsRecord]:
-        """Returns the rows with these values: conversations_unique_on_platform. In the order of
-        platform_conversation_id, id.
+        """Returns the rows with these values (conversations_unique_on_platform), in the order of
+        platform_conversation_id, id, at most `limit`.
         """
         return self._all(
             ConversationsRecord,
@@ -882,12 +918,13 @@ class ConversationsRepository(Repository):
             from clinic.conversations
             where doctor_id = %(doctor_id)s and platform = %(platform)s
             order by platform_conversation_id, id
+            limit %(limit)s
             """,
-            {"doctor_id": doctor_id, "platform": platform},
+            {"doctor_id": doctor_id, "platform": platform, "limit": limit},
         )
 
-    def find_by_patient_id(self, patient_id: UUID) -> list[ConversationsRecord]:
-        """Returns the rows with this value: idx_conversations_patient_id. In the order of id."""
+    def find_by_patient_id(self, patient_id: UUID, limit: int | None = None) -> list[ConversationsRecord]:
+        """Returns the rows with this value (idx_conversations_patient_id), in the order of id, at most `limit`."""
         return self._all(
             ConversationsRecord,
             """
@@ -895,12 +932,13 @@ class ConversationsRepository(Repository):
             from clinic.conversations
             where patient_id = %(patient_id)s
             order by id
+            limit %(limit)s
             """,
-            {"patient_id": patient_id},
+            {"patient_id": patient_id, "limit": limit},
         )
 
-    def find_by_platform(self, platform: ConversationsPlatform) -> list[ConversationsRecord]:
-        """Returns the rows with this value: idx_conversations_platform. In the order of id."""
+    def find_by_platform(self, platform: ConversationsPlatform, limit: int | None = None) -> list[ConversationsRecord]:
+        """Returns the rows with this value (idx_conversations_platform), in the order of id, at most `limit`."""
         return self._all(
             ConversationsRecord,
             """
@@ -908,12 +946,17 @@ class ConversationsRepository(Repository):
             from clinic.conversations
             where platform = %(platform)s
             order by id
+            limit %(limit)s
             """,
-            {"platform": platform},
+            {"platform": platform, "limit": limit},
         )
 
-    def find_by_platform_conversation_id(self, platform_conversation_id: str) -> list[ConversationsRecord]:
-        """Returns the rows with this value: idx_conversations_platform_conversation_id. In the order of id."""
+    def find_by_platform_conversation_id(
+        self, platform_conversation_id: str, limit: int | None = None
+    ) -> list[ConversationsRecord]:
+        """Returns the rows with this value (idx_conversations_platform_conversation_id), in the order of id, at most
+        `limit`.
+        """
         return self._all(
             ConversationsRecord,
             """
@@ -921,8 +964,22 @@ class ConversationsRepository(Repository):
             from clinic.conversations
             where platform_conversation_id = %(platform_conversation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"platform_conversation_id": platform_conversation_id},
+            {"platform_conversation_id": platform_conversation_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[ConversationsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            ConversationsRecord,
+            """
+            select id, doctor_id, patient_id, platform, platform_conversation_id, status, created_at, updated_at
+            from clinic.conversations
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: ConversationsInsert) -> ConversationsRecord:
@@ -975,7 +1032,7 @@ class ConversationsRepository(Repository):
     def upsert_on_id(self, row: ConversationsInsert) -> ConversationsRecord:
         """Inserts a row, or changes the one that has its key (conversations_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             ConversationsRecord,
@@ -1000,7 +1057,7 @@ class ConversationsRepository(Repository):
             )
             returning id, doctor_id, patient_id, platform, platform_conversation_id, status, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_doctor_id_and_platform_and_platform_conversation_id(
@@ -1008,7 +1065,7 @@ class ConversationsRepository(Repository):
     ) -> ConversationsRecord:
         """Inserts a row, or changes the one that has its key (conversations_unique_on_platform).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, doctor_id, platform, platform_conversation_id.
         """
         return self._only(
             ConversationsRecord,
@@ -1033,7 +1090,7 @@ class ConversationsRepository(Repository):
             )
             returning id, doctor_id, patient_id, platform, platform_conversation_id, status, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["doctor_id", "platform", "platform_conversation_id"])},
         )
 
     def update(self, id: UUID, changes: ConversationsUpdate) -> ConversationsRecord | None:
@@ -1072,7 +1129,7 @@ class MessagesRepository(Repository):
     """
 
     def find(self, id: UUID) -> MessagesRecord | None:
-        """Returns the row with that key, or None: messages_pkey."""
+        """Returns the row with that key, or None (messages_pkey)."""
         return self._first(
             MessagesRecord,
             """
@@ -1086,7 +1143,7 @@ class MessagesRepository(Repository):
     def find_by_conversation_id_and_platform_message_id(
         self, conversation_id: UUID, platform_message_id: str
     ) -> MessagesRecord | None:
-        """Returns the row with these values, or None: messages_unique_in_conversation."""
+        """Returns the row with these values, or None (messages_unique_in_conversation)."""
         return self._first(
             MessagesRecord,
             """
@@ -1097,8 +1154,8 @@ class MessagesRepository(Repository):
             {"conversation_id": conversation_id, "platform_message_id": platform_message_id},
         )
 
-    def find_by_conversation_id(self, conversation_id: UUID) -> list[MessagesRecord]:
-        """Returns the rows with this value: idx_messages_conversation_id. In the order of id."""
+    def find_by_conversation_id(self, conversation_id: UUID, limit: int | None = None) -> list[MessagesRecord]:
+        """Returns the rows with this value (idx_messages_conversation_id), in the order of id, at most `limit`."""
         return self._all(
             MessagesRecord,
             """
@@ -1106,25 +1163,26 @@ class MessagesRepository(Repository):
             from clinic.messages
             where conversation_id = %(conversation_id)s
             order by id
+            limit %(limit)s
             """,
-            {"conversation_id": conversation_id},
+            {"conversation_id": conversation_id, "limit": limit},
         )
 
-    def find_by_created_at(self, created_at: dt.datetime) -> list[MessagesRecord]:
-        """Returns the rows with this value: idx_messages_created_at. In the order of id."""
+    def find_all_by_created_at(self, limit: int | None = None) -> list[MessagesRecord]:
+        """Returns all rows, in the order of created_at, id, at most `limit`."""
         return self._all(
             MessagesRecord,
             """
             select id, conversation_id, platform_message_id, sender_type, content, intent, created_at
             from clinic.messages
-            where created_at = %(created_at)s
-            order by id
+            order by created_at, id
+            limit %(limit)s
             """,
-            {"created_at": created_at},
+            {"limit": limit},
         )
 
-    def find_by_platform_message_id(self, platform_message_id: str) -> list[MessagesRecord]:
-        """Returns the rows with this value: idx_messages_platform_message_id. In the order of id."""
+    def find_by_platform_message_id(self, platform_message_id: str, limit: int | None = None) -> list[MessagesRecord]:
+        """Returns the rows with this value (idx_messages_platform_message_id), in the order of id, at most `limit`."""
         return self._all(
             MessagesRecord,
             """
@@ -1132,8 +1190,22 @@ class MessagesRepository(Repository):
             from clinic.messages
             where platform_message_id = %(platform_message_id)s
             order by id
+            limit %(limit)s
             """,
-            {"platform_message_id": platform_message_id},
+            {"platform_message_id": platform_message_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[MessagesRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            MessagesRecord,
+            """
+            select id, conversation_id, platform_message_id, sender_type, content, intent, created_at
+            from clinic.messages
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: MessagesInsert) -> MessagesRecord:
@@ -1184,7 +1256,7 @@ class MessagesRepository(Repository):
     def upsert_on_id(self, row: MessagesInsert) -> MessagesRecord:
         """Inserts a row, or changes the one that has its key (messages_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             MessagesRecord,
@@ -1208,13 +1280,13 @@ class MessagesRepository(Repository):
             )
             returning id, conversation_id, platform_message_id, sender_type, content, intent, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_conversation_id_and_platform_message_id(self, row: MessagesInsert) -> MessagesRecord:
         """Inserts a row, or changes the one that has its key (messages_unique_in_conversation).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, conversation_id, platform_message_id.
         """
         return self._only(
             MessagesRecord,
@@ -1238,7 +1310,7 @@ class MessagesRepository(Repository):
             )
             returning id, conversation_id, platform_message_id, sender_type, content, intent, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["conversation_id", "platform_message_id"])},
         )
 
     def update(self, id: UUID, changes: MessagesUpdate) -> MessagesRecord | None:
@@ -1277,7 +1349,7 @@ class PatientsRepository(Repository):
     """
 
     def find(self, id: UUID) -> PatientsRecord | None:
-        """Returns the row with that key, or None: patients_pkey."""
+        """Returns the row with that key, or None (patients_pkey)."""
         return self._first(
             PatientsRecord,
             """
@@ -1288,8 +1360,8 @@ class PatientsRepository(Repository):
             {"id": id},
         )
 
-    def find_by_phone(self, phone: str) -> list[PatientsRecord]:
-        """Returns the rows with this value: idx_patients_phone. In the order of id."""
+    def find_by_phone(self, phone: str, limit: int | None = None) -> list[PatientsRecord]:
+        """Returns the rows with this value (idx_patients_phone), in the order of id, at most `limit`."""
         return self._all(
             PatientsRecord,
             """
@@ -1297,8 +1369,22 @@ class PatientsRepository(Repository):
             from clinic.patients
             where phone = %(phone)s
             order by id
+            limit %(limit)s
             """,
-            {"phone": phone},
+            {"phone": phone, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[PatientsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            PatientsRecord,
+            """
+            select id, name, phone, date_of_birth, gender, created_at, updated_at
+            from clinic.patients
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: PatientsInsert) -> PatientsRecord:
@@ -1345,7 +1431,7 @@ class PatientsRepository(Repository):
     def upsert_on_id(self, row: PatientsInsert) -> PatientsRecord:
         """Inserts a row, or changes the one that has its key (patients_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             PatientsRecord,
@@ -1367,7 +1453,7 @@ class PatientsRepository(Repository):
             )
             returning id, name, phone, date_of_birth, gender, created_at, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def update(self, id: UUID, changes: PatientsUpdate) -> PatientsRecord | None:
@@ -1407,7 +1493,7 @@ class WebhookIdempotencyRepository(Repository):
     """
 
     def find(self, event_id: str) -> WebhookIdempotencyRecord | None:
-        """Returns the row with that key, or None: webhook_idempotency_pkey."""
+        """Returns the row with that key, or None (webhook_idempotency_pkey)."""
         return self._first(
             WebhookIdempotencyRecord,
             """
@@ -1418,8 +1504,12 @@ class WebhookIdempotencyRepository(Repository):
             {"event_id": event_id},
         )
 
-    def find_by_provider(self, provider: WebhookIdempotencyProvider) -> list[WebhookIdempotencyRecord]:
-        """Returns the rows with this value: idx_webhook_idempotency_provider. In the order of event_id."""
+    def find_by_provider(
+        self, provider: WebhookIdempotencyProvider, limit: int | None = None
+    ) -> list[WebhookIdempotencyRecord]:
+        """Returns the rows with this value (idx_webhook_idempotency_provider), in the order of event_id, at most
+        `limit`.
+        """
         return self._all(
             WebhookIdempotencyRecord,
             """
@@ -1427,25 +1517,30 @@ class WebhookIdempotencyRepository(Repository):
             from clinic.webhook_idempotency
             where provider = %(provider)s
             order by event_id
+            limit %(limit)s
             """,
-            {"provider": provider},
+            {"provider": provider, "limit": limit},
         )
 
-    def find_by_received_at(self, received_at: dt.datetime) -> list[WebhookIdempotencyRecord]:
-        """Returns the rows with this value: idx_webhook_idempotency_received_at. In the order of event_id."""
+    def find_all_by_received_at(self, limit: int | None = None) -> list[WebhookIdempotencyRecord]:
+        """Returns all rows, in the order of received_at, event_id, at most `limit`."""
         return self._all(
             WebhookIdempotencyRecord,
             """
             select event_id, provider, received_at, status, processed_at, correlation_id, error_message, retry_count
             from clinic.webhook_idempotency
-            where received_at = %(received_at)s
-            order by event_id
+            order by received_at, event_id
+            limit %(limit)s
             """,
-            {"received_at": received_at},
+            {"limit": limit},
         )
 
-    def find_by_status(self, status: WebhookIdempotencyStatus) -> list[WebhookIdempotencyRecord]:
-        """Returns the rows with this value: idx_webhook_idempotency_status. In the order of event_id."""
+    def find_by_status(
+        self, status: WebhookIdempotencyStatus, limit: int | None = None
+    ) -> list[WebhookIdempotencyRecord]:
+        """Returns the rows with this value (idx_webhook_idempotency_status), in the order of event_id, at most
+        `limit`.
+        """
         return self._all(
             WebhookIdempotencyRecord,
             """
@@ -1453,8 +1548,22 @@ class WebhookIdempotencyRepository(Repository):
             from clinic.webhook_idempotency
             where status = %(status)s
             order by event_id
+            limit %(limit)s
             """,
-            {"status": status},
+            {"status": status, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[WebhookIdempotencyRecord]:
+        """Returns all rows, in the order of event_id, at most `limit`."""
+        return self._all(
+            WebhookIdempotencyRecord,
+            """
+            select event_id, provider, received_at, status, processed_at, correlation_id, error_message, retry_count
+            from clinic.webhook_idempotency
+            order by event_id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: WebhookIdempotencyInsert) -> WebhookIdempotencyRecord:
@@ -1509,7 +1618,7 @@ class WebhookIdempotencyRepository(Repository):
     def upsert_on_event_id(self, row: WebhookIdempotencyInsert) -> WebhookIdempotencyRecord:
         """Inserts a row, or changes the one that has its key (webhook_idempotency_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and event_id.
         """
         return self._only(
             WebhookIdempotencyRecord,
@@ -1535,7 +1644,7 @@ class WebhookIdempotencyRepository(Repository):
             returning
                 event_id, provider, received_at, status, processed_at, correlation_id, error_message, retry_count
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["event_id"])},
         )
 
     def update(self, event_id: str, changes: WebhookIdempotencyUpdate) -> WebhookIdempotencyRecord | None:

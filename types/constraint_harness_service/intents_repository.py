@@ -30,7 +30,7 @@ class IntentExecutionsRepository(Repository):
     """
 
     def find(self, id: UUID) -> IntentExecutionsRecord | None:
-        """Returns the row with that key, or None: pk_intent_executions."""
+        """Returns the row with that key, or None (pk_intent_executions)."""
         return self._first(
             IntentExecutionsRecord,
             """
@@ -43,8 +43,10 @@ class IntentExecutionsRepository(Repository):
             {"id": id},
         )
 
-    def find_by_intent_id(self, intent_id: UUID) -> list[IntentExecutionsRecord]:
-        """Returns the rows with this value: idx_executions_intent. In the order of executed_at desc, id."""
+    def find_by_intent_id(self, intent_id: UUID, limit: int | None = None) -> list[IntentExecutionsRecord]:
+        """Returns the rows with this value (idx_executions_intent), in the order of executed_at desc, id, at most
+        `limit`.
+        """
         return self._all(
             IntentExecutionsRecord,
             """
@@ -54,29 +56,15 @@ class IntentExecutionsRepository(Repository):
             from intents.intent_executions
             where intent_id = %(intent_id)s
             order by executed_at desc, id
+            limit %(limit)s
             """,
-            {"intent_id": intent_id},
+            {"intent_id": intent_id, "limit": limit},
         )
 
-    def find_by_intent_id_and_executed_at(
-        self, intent_id: UUID, executed_at: dt.datetime
-    ) -> list[IntentExecutionsRecord]:
-        """Returns the rows with these values: idx_executions_intent. In the order of id."""
-        return self._all(
-            IntentExecutionsRecord,
-            """
-            select
-                id, intent_id, user_id, executed_at, trigger_type, trigger_data, status, gate_result, message_id,
-                message_preview, evaluation_ms, generation_ms, delivery_ms, error_message
-            from intents.intent_executions
-            where intent_id = %(intent_id)s and executed_at = %(executed_at)s
-            order by id
-            """,
-            {"intent_id": intent_id, "executed_at": executed_at},
-        )
-
-    def find_by_status(self, status: IntentExecutionsStatus) -> list[IntentExecutionsRecord]:
-        """Returns the rows with this value: idx_executions_status. In the order of executed_at desc, id."""
+    def find_by_status(self, status: IntentExecutionsStatus, limit: int | None = None) -> list[IntentExecutionsRecord]:
+        """Returns the rows with this value (idx_executions_status), in the order of executed_at desc, id, at most
+        `limit`.
+        """
         return self._all(
             IntentExecutionsRecord,
             """
@@ -86,29 +74,15 @@ class IntentExecutionsRepository(Repository):
             from intents.intent_executions
             where status = %(status)s
             order by executed_at desc, id
+            limit %(limit)s
             """,
-            {"status": status},
+            {"status": status, "limit": limit},
         )
 
-    def find_by_status_and_executed_at(
-        self, status: IntentExecutionsStatus, executed_at: dt.datetime
-    ) -> list[IntentExecutionsRecord]:
-        """Returns the rows with these values: idx_executions_status. In the order of id."""
-        return self._all(
-            IntentExecutionsRecord,
-            """
-            select
-                id, intent_id, user_id, executed_at, trigger_type, trigger_data, status, gate_result, message_id,
-                message_preview, evaluation_ms, generation_ms, delivery_ms, error_message
-            from intents.intent_executions
-            where status = %(status)s and executed_at = %(executed_at)s
-            order by id
-            """,
-            {"status": status, "executed_at": executed_at},
-        )
-
-    def find_by_user_id(self, user_id: str) -> list[IntentExecutionsRecord]:
-        """Returns the rows with this value: idx_executions_user. In the order of executed_at desc, id."""
+    def find_by_user_id(self, user_id: str, limit: int | None = None) -> list[IntentExecutionsRecord]:
+        """Returns the rows with this value (idx_executions_user), in the order of executed_at desc, id, at most
+        `limit`.
+        """
         return self._all(
             IntentExecutionsRecord,
             """
@@ -118,27 +92,15 @@ class IntentExecutionsRepository(Repository):
             from intents.intent_executions
             where user_id = %(user_id)s
             order by executed_at desc, id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
-    def find_by_user_id_and_executed_at(self, user_id: str, executed_at: dt.datetime) -> list[IntentExecutionsRecord]:
-        """Returns the rows with these values: idx_executions_user. In the order of id."""
-        return self._all(
-            IntentExecutionsRecord,
-            """
-            select
-                id, intent_id, user_id, executed_at, trigger_type, trigger_data, status, gate_result, message_id,
-                message_preview, evaluation_ms, generation_ms, delivery_ms, error_message
-            from intents.intent_executions
-            where user_id = %(user_id)s and executed_at = %(executed_at)s
-            order by id
-            """,
-            {"user_id": user_id, "executed_at": executed_at},
-        )
-
-    def find_by_intent_id_and_user_id(self, intent_id: UUID, user_id: str) -> list[IntentExecutionsRecord]:
-        """Returns the rows with these values: fk_intent_executions_intent. In the order of id."""
+    def find_by_intent_id_and_user_id(
+        self, intent_id: UUID, user_id: str, limit: int | None = None
+    ) -> list[IntentExecutionsRecord]:
+        """Returns the rows with these values (fk_intent_executions_intent), in the order of id, at most `limit`."""
         return self._all(
             IntentExecutionsRecord,
             """
@@ -148,8 +110,24 @@ class IntentExecutionsRepository(Repository):
             from intents.intent_executions
             where intent_id = %(intent_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"intent_id": intent_id, "user_id": user_id},
+            {"intent_id": intent_id, "user_id": user_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[IntentExecutionsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            IntentExecutionsRecord,
+            """
+            select
+                id, intent_id, user_id, executed_at, trigger_type, trigger_data, status, gate_result, message_id,
+                message_preview, evaluation_ms, generation_ms, delivery_ms, error_message
+            from intents.intent_executions
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: IntentExecutionsInsert) -> IntentExecutionsRecord:
@@ -220,7 +198,7 @@ class IntentExecutionsRepository(Repository):
     def upsert_on_id(self, row: IntentExecutionsInsert) -> IntentExecutionsRecord:
         """Inserts a row, or changes the one that has its key (pk_intent_executions).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             IntentExecutionsRecord,
@@ -258,7 +236,7 @@ class IntentExecutionsRepository(Repository):
                 id, intent_id, user_id, executed_at, trigger_type, trigger_data, status, gate_result, message_id,
                 message_preview, evaluation_ms, generation_ms, delivery_ms, error_message
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def update(self, id: UUID, changes: IntentExecutionsUpdate) -> IntentExecutionsRecord | None:
@@ -302,7 +280,7 @@ class ScheduledIntentsRepository(Repository):
     """
 
     def find(self, id: UUID) -> ScheduledIntentsRecord | None:
-        """Returns the row with that key, or None: pk_scheduled_intents."""
+        """Returns the row with that key, or None (pk_scheduled_intents)."""
         return self._first(
             ScheduledIntentsRecord,
             """
@@ -318,7 +296,7 @@ class ScheduledIntentsRepository(Repository):
         )
 
     def find_by_id_and_user_id(self, id: UUID, user_id: str) -> ScheduledIntentsRecord | None:
-        """Returns the row with these values, or None: uq_scheduled_intents_id_user."""
+        """Returns the row with these values, or None (uq_scheduled_intents_id_user)."""
         return self._first(
             ScheduledIntentsRecord,
             """
@@ -333,8 +311,8 @@ class ScheduledIntentsRepository(Repository):
             {"id": id, "user_id": user_id},
         )
 
-    def find_by_created_at(self, created_at: dt.datetime) -> list[ScheduledIntentsRecord]:
-        """Returns the rows with this value: idx_intents_created. In the order of id."""
+    def find_all_by_created_at(self, limit: int | None = None) -> list[ScheduledIntentsRecord]:
+        """Returns all rows, in the order of created_at desc, id, at most `limit`."""
         return self._all(
             ScheduledIntentsRecord,
             """
@@ -344,14 +322,18 @@ class ScheduledIntentsRepository(Repository):
                 execution_count, last_execution_status, last_execution_error, last_message_id, enabled, expires_at,
                 max_executions, created_at, updated_at, created_by, metadata
             from intents.scheduled_intents
-            where created_at = %(created_at)s
-            order by id
+            order by created_at desc, id
+            limit %(limit)s
             """,
-            {"created_at": created_at},
+            {"limit": limit},
         )
 
-    def find_idx_intents_pending(self, next_check: dt.datetime) -> list[ScheduledIntentsRecord]:
-        """Returns the rows with this value: idx_intents_pending. In the order of id."""
+    def find_idx_intents_pending(
+        self, next_check: dt.datetime, limit: int | None = None
+    ) -> list[ScheduledIntentsRecord]:
+        """Returns the rows with this value among those where ((enabled = true) AND (next_check IS NOT NULL))
+        (idx_intents_pending), in the order of id, at most `limit`.
+        """
         return self._all(
             ScheduledIntentsRecord,
             """
@@ -363,12 +345,13 @@ class ScheduledIntentsRepository(Repository):
             from intents.scheduled_intents
             where next_check = %(next_check)s and ((enabled = true) AND (next_check IS NOT NULL))
             order by id
+            limit %(limit)s
             """,
-            {"next_check": next_check},
+            {"next_check": next_check, "limit": limit},
         )
 
-    def find_by_user_id(self, user_id: str) -> list[ScheduledIntentsRecord]:
-        """Returns the rows with this value: idx_intents_type. In the order of trigger_type, id."""
+    def find_by_user_id(self, user_id: str, limit: int | None = None) -> list[ScheduledIntentsRecord]:
+        """Returns the rows with this value (idx_intents_type), in the order of trigger_type, id, at most `limit`."""
         return self._all(
             ScheduledIntentsRecord,
             """
@@ -380,14 +363,15 @@ class ScheduledIntentsRepository(Repository):
             from intents.scheduled_intents
             where user_id = %(user_id)s
             order by trigger_type, id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
     def find_by_user_id_and_trigger_type(
-        self, user_id: str, trigger_type: ScheduledIntentsTriggerType
+        self, user_id: str, trigger_type: ScheduledIntentsTriggerType, limit: int | None = None
     ) -> list[ScheduledIntentsRecord]:
-        """Returns the rows with these values: idx_intents_type. In the order of id."""
+        """Returns the rows with these values (idx_intents_type), in the order of id, at most `limit`."""
         return self._all(
             ScheduledIntentsRecord,
             """
@@ -399,12 +383,17 @@ class ScheduledIntentsRepository(Repository):
             from intents.scheduled_intents
             where user_id = %(user_id)s and trigger_type = %(trigger_type)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id, "trigger_type": trigger_type},
+            {"user_id": user_id, "trigger_type": trigger_type, "limit": limit},
         )
 
-    def find_idx_intents_user_enabled(self, user_id: str, enabled: bool) -> list[ScheduledIntentsRecord]:
-        """Returns the rows with these values: idx_intents_user_enabled. In the order of id."""
+    def find_idx_intents_user_enabled(
+        self, user_id: str, enabled: bool, limit: int | None = None
+    ) -> list[ScheduledIntentsRecord]:
+        """Returns the rows with these values among those where (enabled = true) (idx_intents_user_enabled), in the
+        order of id, at most `limit`.
+        """
         return self._all(
             ScheduledIntentsRecord,
             """
@@ -416,8 +405,26 @@ class ScheduledIntentsRepository(Repository):
             from intents.scheduled_intents
             where user_id = %(user_id)s and enabled = %(enabled)s and (enabled = true)
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id, "enabled": enabled},
+            {"user_id": user_id, "enabled": enabled, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[ScheduledIntentsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            ScheduledIntentsRecord,
+            """
+            select
+                id, user_id, intent_name, description, trigger_type, trigger_schedule, trigger_condition,
+                action_type, action_context, action_priority, next_check, last_checked, last_executed,
+                execution_count, last_execution_status, last_execution_error, last_message_id, enabled, expires_at,
+                max_executions, created_at, updated_at, created_by, metadata
+            from intents.scheduled_intents
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: ScheduledIntentsInsert) -> ScheduledIntentsRecord:
@@ -516,7 +523,7 @@ class ScheduledIntentsRepository(Repository):
     def upsert_on_id(self, row: ScheduledIntentsInsert) -> ScheduledIntentsRecord:
         """Inserts a row, or changes the one that has its key (pk_scheduled_intents).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             ScheduledIntentsRecord,
@@ -572,13 +579,13 @@ class ScheduledIntentsRepository(Repository):
                 execution_count, last_execution_status, last_execution_error, last_message_id, enabled, expires_at,
                 max_executions, created_at, updated_at, created_by, metadata
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_id_and_user_id(self, row: ScheduledIntentsInsert) -> ScheduledIntentsRecord:
         """Inserts a row, or changes the one that has its key (uq_scheduled_intents_id_user).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id.
         """
         return self._only(
             ScheduledIntentsRecord,
@@ -634,7 +641,7 @@ class ScheduledIntentsRepository(Repository):
                 execution_count, last_execution_status, last_execution_error, last_message_id, enabled, expires_at,
                 max_executions, created_at, updated_at, created_by, metadata
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "user_id"])},
         )
 
     def update(self, id: UUID, changes: ScheduledIntentsUpdate) -> ScheduledIntentsRecord | None:

@@ -32,7 +32,7 @@ class AsyncHumanReviewQueueRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> HumanReviewQueueRecord | None:
-        """Returns the row with that key, or None: pk_human_review_queue."""
+        """Returns the row with that key, or None (pk_human_review_queue)."""
         return await self._first(
             HumanReviewQueueRecord,
             """
@@ -45,8 +45,10 @@ class AsyncHumanReviewQueueRepository(AsyncRepository):
             {"id": id},
         )
 
-    async def find_by_status(self, status: HumanReviewQueueStatus) -> list[HumanReviewQueueRecord]:
-        """Returns the rows with this value: idx_human_review_status. In the order of id."""
+    async def find_by_status(
+        self, status: HumanReviewQueueStatus, limit: int | None = None
+    ) -> list[HumanReviewQueueRecord]:
+        """Returns the rows with this value (idx_human_review_status), in the order of id, at most `limit`."""
         return await self._all(
             HumanReviewQueueRecord,
             """
@@ -56,12 +58,13 @@ class AsyncHumanReviewQueueRepository(AsyncRepository):
             from orchestrator.human_review_queue
             where status = %(status)s
             order by id
+            limit %(limit)s
             """,
-            {"status": status},
+            {"status": status, "limit": limit},
         )
 
-    async def find_by_thread_id(self, thread_id: str) -> list[HumanReviewQueueRecord]:
-        """Returns the rows with this value: idx_human_review_thread. In the order of id."""
+    async def find_by_thread_id(self, thread_id: str, limit: int | None = None) -> list[HumanReviewQueueRecord]:
+        """Returns the rows with this value (idx_human_review_thread), in the order of id, at most `limit`."""
         return await self._all(
             HumanReviewQueueRecord,
             """
@@ -71,12 +74,15 @@ class AsyncHumanReviewQueueRepository(AsyncRepository):
             from orchestrator.human_review_queue
             where thread_id = %(thread_id)s
             order by id
+            limit %(limit)s
             """,
-            {"thread_id": thread_id},
+            {"thread_id": thread_id, "limit": limit},
         )
 
-    async def find_by_review_type(self, review_type: HumanReviewQueueReviewType) -> list[HumanReviewQueueRecord]:
-        """Returns the rows with this value: idx_human_review_type. In the order of id."""
+    async def find_by_review_type(
+        self, review_type: HumanReviewQueueReviewType, limit: int | None = None
+    ) -> list[HumanReviewQueueRecord]:
+        """Returns the rows with this value (idx_human_review_type), in the order of id, at most `limit`."""
         return await self._all(
             HumanReviewQueueRecord,
             """
@@ -86,8 +92,24 @@ class AsyncHumanReviewQueueRepository(AsyncRepository):
             from orchestrator.human_review_queue
             where review_type = %(review_type)s
             order by id
+            limit %(limit)s
             """,
-            {"review_type": review_type},
+            {"review_type": review_type, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[HumanReviewQueueRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            HumanReviewQueueRecord,
+            """
+            select
+                id, thread_id, review_type, reason, safety_score, context, status, resolved_by, resolved_at,
+                resolution_notes, created_at
+            from orchestrator.human_review_queue
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: HumanReviewQueueInsert) -> HumanReviewQueueRecord:
@@ -152,7 +174,7 @@ class AsyncHumanReviewQueueRepository(AsyncRepository):
     async def upsert_on_id(self, row: HumanReviewQueueInsert) -> HumanReviewQueueRecord:
         """Inserts a row, or changes the one that has its key (pk_human_review_queue).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             HumanReviewQueueRecord,
@@ -187,7 +209,7 @@ class AsyncHumanReviewQueueRepository(AsyncRepository):
                 id, thread_id, review_type, reason, safety_score, context, status, resolved_by, resolved_at,
                 resolution_notes, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def update(self, id: UUID, changes: HumanReviewQueueUpdate) -> HumanReviewQueueRecord | None:
@@ -230,7 +252,7 @@ class AsyncOrchestratorRunsRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> OrchestratorRunsRecord | None:
-        """Returns the row with that key, or None: pk_orchestrator_runs."""
+        """Returns the row with that key, or None (pk_orchestrator_runs)."""
         return await self._first(
             OrchestratorRunsRecord,
             """
@@ -245,7 +267,7 @@ class AsyncOrchestratorRunsRepository(AsyncRepository):
         )
 
     async def find_by_thread_id(self, thread_id: str) -> OrchestratorRunsRecord | None:
-        """Returns the row with these values, or None: uq_orchestrator_runs_thread."""
+        """Returns the row with this value, or None (uq_orchestrator_runs_thread)."""
         return await self._first(
             OrchestratorRunsRecord,
             """
@@ -259,8 +281,8 @@ class AsyncOrchestratorRunsRepository(AsyncRepository):
             {"thread_id": thread_id},
         )
 
-    async def find_by_project_id(self, project_id: UUID) -> list[OrchestratorRunsRecord]:
-        """Returns the rows with this value: idx_orchestrator_runs_project. In the order of id."""
+    async def find_by_project_id(self, project_id: UUID, limit: int | None = None) -> list[OrchestratorRunsRecord]:
+        """Returns the rows with this value (idx_orchestrator_runs_project), in the order of id, at most `limit`."""
         return await self._all(
             OrchestratorRunsRecord,
             """
@@ -271,12 +293,17 @@ class AsyncOrchestratorRunsRepository(AsyncRepository):
             from orchestrator.orchestrator_runs
             where project_id = %(project_id)s
             order by id
+            limit %(limit)s
             """,
-            {"project_id": project_id},
+            {"project_id": project_id, "limit": limit},
         )
 
-    async def find_by_phase(self, phase: OrchestratorRunsPhase) -> list[OrchestratorRunsRecord]:
-        """Returns the rows with this value: idx_orchestrator_runs_status. In the order of gate_status, id."""
+    async def find_by_phase(
+        self, phase: OrchestratorRunsPhase, limit: int | None = None
+    ) -> list[OrchestratorRunsRecord]:
+        """Returns the rows with this value (idx_orchestrator_runs_status), in the order of gate_status, id, at most
+        `limit`.
+        """
         return await self._all(
             OrchestratorRunsRecord,
             """
@@ -287,14 +314,15 @@ class AsyncOrchestratorRunsRepository(AsyncRepository):
             from orchestrator.orchestrator_runs
             where phase = %(phase)s
             order by gate_status, id
+            limit %(limit)s
             """,
-            {"phase": phase},
+            {"phase": phase, "limit": limit},
         )
 
     async def find_by_phase_and_gate_status(
-        self, phase: OrchestratorRunsPhase, gate_status: OrchestratorRunsGateStatus
+        self, phase: OrchestratorRunsPhase, gate_status: OrchestratorRunsGateStatus, limit: int | None = None
     ) -> list[OrchestratorRunsRecord]:
-        """Returns the rows with these values: idx_orchestrator_runs_status. In the order of id."""
+        """Returns the rows with these values (idx_orchestrator_runs_status), in the order of id, at most `limit`."""
         return await self._all(
             OrchestratorRunsRecord,
             """
@@ -305,8 +333,25 @@ class AsyncOrchestratorRunsRepository(AsyncRepository):
             from orchestrator.orchestrator_runs
             where phase = %(phase)s and gate_status = %(gate_status)s
             order by id
+            limit %(limit)s
             """,
-            {"phase": phase, "gate_status": gate_status},
+            {"phase": phase, "gate_status": gate_status, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[OrchestratorRunsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            OrchestratorRunsRecord,
+            """
+            select
+                id, thread_id, project_id, story_id, phase, current_agent, gate_status, safety_score, violations,
+                requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at, files_created,
+                error
+            from orchestrator.orchestrator_runs
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: OrchestratorRunsInsert) -> OrchestratorRunsRecord:
@@ -387,7 +432,7 @@ class AsyncOrchestratorRunsRepository(AsyncRepository):
     async def upsert_on_id(self, row: OrchestratorRunsInsert) -> OrchestratorRunsRecord:
         """Inserts a row, or changes the one that has its key (pk_orchestrator_runs).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, thread_id.
         """
         return await self._only(
             OrchestratorRunsRecord,
@@ -432,13 +477,13 @@ class AsyncOrchestratorRunsRepository(AsyncRepository):
                 requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at, files_created,
                 error
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_thread_id(self, row: OrchestratorRunsInsert) -> OrchestratorRunsRecord:
         """Inserts a row, or changes the one that has its key (uq_orchestrator_runs_thread).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, thread_id.
         """
         return await self._only(
             OrchestratorRunsRecord,
@@ -483,7 +528,7 @@ class AsyncOrchestratorRunsRepository(AsyncRepository):
                 requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at, files_created,
                 error
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["thread_id"])},
         )
 
     async def update(self, id: UUID, changes: OrchestratorRunsUpdate) -> OrchestratorRunsRecord | None:

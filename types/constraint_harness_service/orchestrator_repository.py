@@ -32,7 +32,7 @@ class HumanReviewQueueRepository(Repository):
     """
 
     def find(self, id: UUID) -> HumanReviewQueueRecord | None:
-        """Returns the row with that key, or None: pk_human_review_queue."""
+        """Returns the row with that key, or None (pk_human_review_queue)."""
         return self._first(
             HumanReviewQueueRecord,
             """
@@ -45,8 +45,8 @@ class HumanReviewQueueRepository(Repository):
             {"id": id},
         )
 
-    def find_by_status(self, status: HumanReviewQueueStatus) -> list[HumanReviewQueueRecord]:
-        """Returns the rows with this value: idx_human_review_status. In the order of id."""
+    def find_by_status(self, status: HumanReviewQueueStatus, limit: int | None = None) -> list[HumanReviewQueueRecord]:
+        """Returns the rows with this value (idx_human_review_status), in the order of id, at most `limit`."""
         return self._all(
             HumanReviewQueueRecord,
             """
@@ -56,12 +56,13 @@ class HumanReviewQueueRepository(Repository):
             from orchestrator.human_review_queue
             where status = %(status)s
             order by id
+            limit %(limit)s
             """,
-            {"status": status},
+            {"status": status, "limit": limit},
         )
 
-    def find_by_thread_id(self, thread_id: str) -> list[HumanReviewQueueRecord]:
-        """Returns the rows with this value: idx_human_review_thread. In the order of id."""
+    def find_by_thread_id(self, thread_id: str, limit: int | None = None) -> list[HumanReviewQueueRecord]:
+        """Returns the rows with this value (idx_human_review_thread), in the order of id, at most `limit`."""
         return self._all(
             HumanReviewQueueRecord,
             """
@@ -71,12 +72,15 @@ class HumanReviewQueueRepository(Repository):
             from orchestrator.human_review_queue
             where thread_id = %(thread_id)s
             order by id
+            limit %(limit)s
             """,
-            {"thread_id": thread_id},
+            {"thread_id": thread_id, "limit": limit},
         )
 
-    def find_by_review_type(self, review_type: HumanReviewQueueReviewType) -> list[HumanReviewQueueRecord]:
-        """Returns the rows with this value: idx_human_review_type. In the order of id."""
+    def find_by_review_type(
+        self, review_type: HumanReviewQueueReviewType, limit: int | None = None
+    ) -> list[HumanReviewQueueRecord]:
+        """Returns the rows with this value (idx_human_review_type), in the order of id, at most `limit`."""
         return self._all(
             HumanReviewQueueRecord,
             """
@@ -86,8 +90,24 @@ class HumanReviewQueueRepository(Repository):
             from orchestrator.human_review_queue
             where review_type = %(review_type)s
             order by id
+            limit %(limit)s
             """,
-            {"review_type": review_type},
+            {"review_type": review_type, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[HumanReviewQueueRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            HumanReviewQueueRecord,
+            """
+            select
+                id, thread_id, review_type, reason, safety_score, context, status, resolved_by, resolved_at,
+                resolution_notes, created_at
+            from orchestrator.human_review_queue
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: HumanReviewQueueInsert) -> HumanReviewQueueRecord:
@@ -152,7 +172,7 @@ class HumanReviewQueueRepository(Repository):
     def upsert_on_id(self, row: HumanReviewQueueInsert) -> HumanReviewQueueRecord:
         """Inserts a row, or changes the one that has its key (pk_human_review_queue).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             HumanReviewQueueRecord,
@@ -187,7 +207,7 @@ class HumanReviewQueueRepository(Repository):
                 id, thread_id, review_type, reason, safety_score, context, status, resolved_by, resolved_at,
                 resolution_notes, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def update(self, id: UUID, changes: HumanReviewQueueUpdate) -> HumanReviewQueueRecord | None:
@@ -230,7 +250,7 @@ class OrchestratorRunsRepository(Repository):
     """
 
     def find(self, id: UUID) -> OrchestratorRunsRecord | None:
-        """Returns the row with that key, or None: pk_orchestrator_runs."""
+        """Returns the row with that key, or None (pk_orchestrator_runs)."""
         return self._first(
             OrchestratorRunsRecord,
             """
@@ -245,7 +265,7 @@ class OrchestratorRunsRepository(Repository):
         )
 
     def find_by_thread_id(self, thread_id: str) -> OrchestratorRunsRecord | None:
-        """Returns the row with these values, or None: uq_orchestrator_runs_thread."""
+        """Returns the row with this value, or None (uq_orchestrator_runs_thread)."""
         return self._first(
             OrchestratorRunsRecord,
             """
@@ -259,8 +279,8 @@ class OrchestratorRunsRepository(Repository):
             {"thread_id": thread_id},
         )
 
-    def find_by_project_id(self, project_id: UUID) -> list[OrchestratorRunsRecord]:
-        """Returns the rows with this value: idx_orchestrator_runs_project. In the order of id."""
+    def find_by_project_id(self, project_id: UUID, limit: int | None = None) -> list[OrchestratorRunsRecord]:
+        """Returns the rows with this value (idx_orchestrator_runs_project), in the order of id, at most `limit`."""
         return self._all(
             OrchestratorRunsRecord,
             """
@@ -271,12 +291,15 @@ class OrchestratorRunsRepository(Repository):
             from orchestrator.orchestrator_runs
             where project_id = %(project_id)s
             order by id
+            limit %(limit)s
             """,
-            {"project_id": project_id},
+            {"project_id": project_id, "limit": limit},
         )
 
-    def find_by_phase(self, phase: OrchestratorRunsPhase) -> list[OrchestratorRunsRecord]:
-        """Returns the rows with this value: idx_orchestrator_runs_status. In the order of gate_status, id."""
+    def find_by_phase(self, phase: OrchestratorRunsPhase, limit: int | None = None) -> list[OrchestratorRunsRecord]:
+        """Returns the rows with this value (idx_orchestrator_runs_status), in the order of gate_status, id, at most
+        `limit`.
+        """
         return self._all(
             OrchestratorRunsRecord,
             """
@@ -287,14 +310,15 @@ class OrchestratorRunsRepository(Repository):
             from orchestrator.orchestrator_runs
             where phase = %(phase)s
             order by gate_status, id
+            limit %(limit)s
             """,
-            {"phase": phase},
+            {"phase": phase, "limit": limit},
         )
 
     def find_by_phase_and_gate_status(
-        self, phase: OrchestratorRunsPhase, gate_status: OrchestratorRunsGateStatus
+        self, phase: OrchestratorRunsPhase, gate_status: OrchestratorRunsGateStatus, limit: int | None = None
     ) -> list[OrchestratorRunsRecord]:
-        """Returns the rows with these values: idx_orchestrator_runs_status. In the order of id."""
+        """Returns the rows with these values (idx_orchestrator_runs_status), in the order of id, at most `limit`."""
         return self._all(
             OrchestratorRunsRecord,
             """
@@ -305,8 +329,25 @@ class OrchestratorRunsRepository(Repository):
             from orchestrator.orchestrator_runs
             where phase = %(phase)s and gate_status = %(gate_status)s
             order by id
+            limit %(limit)s
             """,
-            {"phase": phase, "gate_status": gate_status},
+            {"phase": phase, "gate_status": gate_status, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[OrchestratorRunsRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            OrchestratorRunsRecord,
+            """
+            select
+                id, thread_id, project_id, story_id, phase, current_agent, gate_status, safety_score, violations,
+                requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at, files_created,
+                error
+            from orchestrator.orchestrator_runs
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: OrchestratorRunsInsert) -> OrchestratorRunsRecord:
@@ -387,7 +428,7 @@ class OrchestratorRunsRepository(Repository):
     def upsert_on_id(self, row: OrchestratorRunsInsert) -> OrchestratorRunsRecord:
         """Inserts a row, or changes the one that has its key (pk_orchestrator_runs).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, thread_id.
         """
         return self._only(
             OrchestratorRunsRecord,
@@ -432,13 +473,13 @@ class OrchestratorRunsRepository(Repository):
                 requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at, files_created,
                 error
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_thread_id(self, row: OrchestratorRunsInsert) -> OrchestratorRunsRecord:
         """Inserts a row, or changes the one that has its key (uq_orchestrator_runs_thread).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, thread_id.
         """
         return self._only(
             OrchestratorRunsRecord,
@@ -483,7 +524,7 @@ class OrchestratorRunsRepository(Repository):
                 requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at, files_created,
                 error
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["thread_id"])},
         )
 
     def update(self, id: UUID, changes: OrchestratorRunsUpdate) -> OrchestratorRunsRecord | None:

@@ -48,7 +48,7 @@ class AsyncAuditLogRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> AuditLogRecord | None:
-        """Returns the row with that key, or None: audit_log_pkey."""
+        """Returns the row with that key, or None (audit_log_pkey)."""
         return await self._first(
             AuditLogRecord,
             """
@@ -61,8 +61,8 @@ class AsyncAuditLogRepository(AsyncRepository):
             {"id": id},
         )
 
-    async def find_by_actor_user_id(self, actor_user_id: UUID) -> list[AuditLogRecord]:
-        """Returns the rows with this value: idx_audit_log_actor. In the order of id."""
+    async def find_by_actor_user_id(self, actor_user_id: UUID, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns the rows with this value (idx_audit_log_actor), in the order of id, at most `limit`."""
         return await self._all(
             AuditLogRecord,
             """
@@ -72,12 +72,13 @@ class AsyncAuditLogRepository(AsyncRepository):
             from weeksmith.audit_log
             where actor_user_id = %(actor_user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"actor_user_id": actor_user_id},
+            {"actor_user_id": actor_user_id, "limit": limit},
         )
 
-    async def find_by_subject_user_id(self, subject_user_id: UUID) -> list[AuditLogRecord]:
-        """Returns the rows with this value: idx_audit_log_subject. In the order of id."""
+    async def find_by_subject_user_id(self, subject_user_id: UUID, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns the rows with this value (idx_audit_log_subject), in the order of id, at most `limit`."""
         return await self._all(
             AuditLogRecord,
             """
@@ -87,8 +88,24 @@ class AsyncAuditLogRepository(AsyncRepository):
             from weeksmith.audit_log
             where subject_user_id = %(subject_user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"subject_user_id": subject_user_id},
+            {"subject_user_id": subject_user_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            AuditLogRecord,
+            """
+            select
+                id, actor_user_id, actor_type, subject_user_id, action, before_state, after_state, rationale,
+                correlation_id, source_ip, user_agent, created_at
+            from weeksmith.audit_log
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: AuditLogInsert) -> AuditLogRecord:
@@ -160,7 +177,7 @@ class AsyncChatMessageRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> ChatMessageRecord | None:
-        """Returns the row with that key, or None: chat_message_pkey."""
+        """Returns the row with that key, or None (chat_message_pkey)."""
         return await self._first(
             ChatMessageRecord,
             """
@@ -171,8 +188,8 @@ class AsyncChatMessageRepository(AsyncRepository):
             {"id": id},
         )
 
-    async def find_by_session_id(self, session_id: UUID) -> list[ChatMessageRecord]:
-        """Returns the rows with this value: idx_chat_message_session. In the order of id."""
+    async def find_by_session_id(self, session_id: UUID, limit: int | None = None) -> list[ChatMessageRecord]:
+        """Returns the rows with this value (idx_chat_message_session), in the order of id, at most `limit`."""
         return await self._all(
             ChatMessageRecord,
             """
@@ -180,8 +197,22 @@ class AsyncChatMessageRepository(AsyncRepository):
             from weeksmith.chat_message
             where session_id = %(session_id)s
             order by id
+            limit %(limit)s
             """,
-            {"session_id": session_id},
+            {"session_id": session_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[ChatMessageRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            ChatMessageRecord,
+            """
+            select id, session_id, role, content, proposal_json, created_at
+            from weeksmith.chat_message
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: ChatMessageInsert) -> ChatMessageRecord:
@@ -226,7 +257,7 @@ class AsyncChatMessageRepository(AsyncRepository):
     async def upsert_on_id(self, row: ChatMessageInsert) -> ChatMessageRecord:
         """Inserts a row, or changes the one that has its key (chat_message_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             ChatMessageRecord,
@@ -247,7 +278,7 @@ class AsyncChatMessageRepository(AsyncRepository):
             )
             returning id, session_id, role, content, proposal_json, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def update(self, id: UUID, changes: ChatMessageUpdate) -> ChatMessageRecord | None:
@@ -285,7 +316,7 @@ class AsyncChatSessionRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> ChatSessionRecord | None:
-        """Returns the row with that key, or None: chat_session_pkey."""
+        """Returns the row with that key, or None (chat_session_pkey)."""
         return await self._first(
             ChatSessionRecord,
             """
@@ -296,8 +327,8 @@ class AsyncChatSessionRepository(AsyncRepository):
             {"id": id},
         )
 
-    async def find_by_cycle_id(self, cycle_id: UUID) -> list[ChatSessionRecord]:
-        """Returns the rows with this value: idx_chat_session_cycle. In the order of id."""
+    async def find_by_cycle_id(self, cycle_id: UUID, limit: int | None = None) -> list[ChatSessionRecord]:
+        """Returns the rows with this value (idx_chat_session_cycle), in the order of id, at most `limit`."""
         return await self._all(
             ChatSessionRecord,
             """
@@ -305,12 +336,13 @@ class AsyncChatSessionRepository(AsyncRepository):
             from weeksmith.chat_session
             where cycle_id = %(cycle_id)s
             order by id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id},
+            {"cycle_id": cycle_id, "limit": limit},
         )
 
-    async def find_by_user_id(self, user_id: UUID) -> list[ChatSessionRecord]:
-        """Returns the rows with this value: idx_chat_session_user. In the order of id."""
+    async def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[ChatSessionRecord]:
+        """Returns the rows with this value (idx_chat_session_user), in the order of id, at most `limit`."""
         return await self._all(
             ChatSessionRecord,
             """
@@ -318,12 +350,15 @@ class AsyncChatSessionRepository(AsyncRepository):
             from weeksmith.chat_session
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
-    async def find_by_cycle_id_and_user_id(self, cycle_id: UUID, user_id: UUID) -> list[ChatSessionRecord]:
-        """Returns the rows with these values: chat_session_cycle_fkey. In the order of id."""
+    async def find_by_cycle_id_and_user_id(
+        self, cycle_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[ChatSessionRecord]:
+        """Returns the rows with these values (chat_session_cycle_fkey), in the order of id, at most `limit`."""
         return await self._all(
             ChatSessionRecord,
             """
@@ -331,8 +366,22 @@ class AsyncChatSessionRepository(AsyncRepository):
             from weeksmith.chat_session
             where cycle_id = %(cycle_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id, "user_id": user_id},
+            {"cycle_id": cycle_id, "user_id": user_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[ChatSessionRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            ChatSessionRecord,
+            """
+            select id, user_id, cycle_id, started_at, ended_at, summary_md
+            from weeksmith.chat_session
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: ChatSessionInsert) -> ChatSessionRecord:
@@ -377,7 +426,7 @@ class AsyncChatSessionRepository(AsyncRepository):
     async def upsert_on_id(self, row: ChatSessionInsert) -> ChatSessionRecord:
         """Inserts a row, or changes the one that has its key (chat_session_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             ChatSessionRecord,
@@ -398,7 +447,7 @@ class AsyncChatSessionRepository(AsyncRepository):
             )
             returning id, user_id, cycle_id, started_at, ended_at, summary_md
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def update(self, id: UUID, changes: ChatSessionUpdate) -> ChatSessionRecord | None:
@@ -436,7 +485,7 @@ class AsyncCycleRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> CycleRecord | None:
-        """Returns the row with that key, or None: cycle_pkey."""
+        """Returns the row with that key, or None (cycle_pkey)."""
         return await self._first(
             CycleRecord,
             """
@@ -448,7 +497,7 @@ class AsyncCycleRepository(AsyncRepository):
         )
 
     async def find_by_id_and_user_id(self, id: UUID, user_id: UUID) -> CycleRecord | None:
-        """Returns the row with these values, or None: cycle_unique_id_user."""
+        """Returns the row with these values, or None (cycle_unique_id_user)."""
         return await self._first(
             CycleRecord,
             """
@@ -459,8 +508,8 @@ class AsyncCycleRepository(AsyncRepository):
             {"id": id, "user_id": user_id},
         )
 
-    async def find_by_user_id(self, user_id: UUID) -> list[CycleRecord]:
-        """Returns the rows with this value: idx_cycle_user. In the order of id."""
+    async def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[CycleRecord]:
+        """Returns the rows with this value (idx_cycle_user), in the order of id, at most `limit`."""
         return await self._all(
             CycleRecord,
             """
@@ -468,8 +517,22 @@ class AsyncCycleRepository(AsyncRepository):
             from weeksmith.cycle
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[CycleRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            CycleRecord,
+            """
+            select id, user_id, start_date, end_date, current_week, created_at
+            from weeksmith.cycle
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: CycleInsert) -> CycleRecord:
@@ -514,7 +577,7 @@ class AsyncCycleRepository(AsyncRepository):
     async def upsert_on_id(self, row: CycleInsert) -> CycleRecord:
         """Inserts a row, or changes the one that has its key (cycle_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             CycleRecord,
@@ -535,13 +598,13 @@ class AsyncCycleRepository(AsyncRepository):
             )
             returning id, user_id, start_date, end_date, current_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_id_and_user_id(self, row: CycleInsert) -> CycleRecord:
         """Inserts a row, or changes the one that has its key (cycle_unique_id_user).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id.
         """
         return await self._only(
             CycleRecord,
@@ -562,7 +625,7 @@ class AsyncCycleRepository(AsyncRepository):
             )
             returning id, user_id, start_date, end_date, current_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "user_id"])},
         )
 
     async def update(self, id: UUID, changes: CycleUpdate) -> CycleRecord | None:
@@ -601,7 +664,7 @@ class AsyncGoalRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> GoalRecord | None:
-        """Returns the row with that key, or None: goal_pkey."""
+        """Returns the row with that key, or None (goal_pkey)."""
         return await self._first(
             GoalRecord,
             """
@@ -613,7 +676,7 @@ class AsyncGoalRepository(AsyncRepository):
         )
 
     async def find_by_id_and_user_id(self, id: UUID, user_id: UUID) -> GoalRecord | None:
-        """Returns the row with these values, or None: goal_unique_id_user."""
+        """Returns the row with these values, or None (goal_unique_id_user)."""
         return await self._first(
             GoalRecord,
             """
@@ -625,7 +688,7 @@ class AsyncGoalRepository(AsyncRepository):
         )
 
     async def find_by_cycle_id_and_type(self, cycle_id: UUID, type: GoalType) -> GoalRecord | None:
-        """Returns the row with these values, or None: goal_unique_one_per_type."""
+        """Returns the row with these values, or None (goal_unique_one_per_type)."""
         return await self._first(
             GoalRecord,
             """
@@ -636,8 +699,8 @@ class AsyncGoalRepository(AsyncRepository):
             {"cycle_id": cycle_id, "type": type},
         )
 
-    async def find_by_cycle_id(self, cycle_id: UUID) -> list[GoalRecord]:
-        """Returns the rows with this value: goal_unique_one_per_type. In the order of type, id."""
+    async def find_by_cycle_id(self, cycle_id: UUID, limit: int | None = None) -> list[GoalRecord]:
+        """Returns the rows with this value (goal_unique_one_per_type), in the order of type, id, at most `limit`."""
         return await self._all(
             GoalRecord,
             """
@@ -645,12 +708,13 @@ class AsyncGoalRepository(AsyncRepository):
             from weeksmith.goal
             where cycle_id = %(cycle_id)s
             order by type, id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id},
+            {"cycle_id": cycle_id, "limit": limit},
         )
 
-    async def find_by_user_id(self, user_id: UUID) -> list[GoalRecord]:
-        """Returns the rows with this value: idx_goal_user. In the order of id."""
+    async def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[GoalRecord]:
+        """Returns the rows with this value (idx_goal_user), in the order of id, at most `limit`."""
         return await self._all(
             GoalRecord,
             """
@@ -658,12 +722,15 @@ class AsyncGoalRepository(AsyncRepository):
             from weeksmith.goal
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
-    async def find_by_cycle_id_and_user_id(self, cycle_id: UUID, user_id: UUID) -> list[GoalRecord]:
-        """Returns the rows with these values: goal_cycle_fkey. In the order of id."""
+    async def find_by_cycle_id_and_user_id(
+        self, cycle_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[GoalRecord]:
+        """Returns the rows with these values (goal_cycle_fkey), in the order of id, at most `limit`."""
         return await self._all(
             GoalRecord,
             """
@@ -671,8 +738,22 @@ class AsyncGoalRepository(AsyncRepository):
             from weeksmith.goal
             where cycle_id = %(cycle_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id, "user_id": user_id},
+            {"cycle_id": cycle_id, "user_id": user_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[GoalRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            GoalRecord,
+            """
+            select id, user_id, cycle_id, type, description, start_week, end_week, created_at
+            from weeksmith.goal
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: GoalInsert) -> GoalRecord:
@@ -721,7 +802,7 @@ class AsyncGoalRepository(AsyncRepository):
     async def upsert_on_id(self, row: GoalInsert) -> GoalRecord:
         """Inserts a row, or changes the one that has its key (goal_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             GoalRecord,
@@ -746,13 +827,13 @@ class AsyncGoalRepository(AsyncRepository):
             )
             returning id, user_id, cycle_id, type, description, start_week, end_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_id_and_user_id(self, row: GoalInsert) -> GoalRecord:
         """Inserts a row, or changes the one that has its key (goal_unique_id_user).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id.
         """
         return await self._only(
             GoalRecord,
@@ -777,13 +858,13 @@ class AsyncGoalRepository(AsyncRepository):
             )
             returning id, user_id, cycle_id, type, description, start_week, end_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "user_id"])},
         )
 
     async def upsert_on_cycle_id_and_type(self, row: GoalInsert) -> GoalRecord:
         """Inserts a row, or changes the one that has its key (goal_unique_one_per_type).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, cycle_id, type.
         """
         return await self._only(
             GoalRecord,
@@ -808,7 +889,7 @@ class AsyncGoalRepository(AsyncRepository):
             )
             returning id, user_id, cycle_id, type, description, start_week, end_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["cycle_id", "type"])},
         )
 
     async def update(self, id: UUID, changes: GoalUpdate) -> GoalRecord | None:
@@ -847,7 +928,7 @@ class AsyncPlanItemRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> PlanItemRecord | None:
-        """Returns the row with that key, or None: plan_item_pkey."""
+        """Returns the row with that key, or None (plan_item_pkey)."""
         return await self._first(
             PlanItemRecord,
             """
@@ -860,8 +941,8 @@ class AsyncPlanItemRepository(AsyncRepository):
             {"id": id},
         )
 
-    async def find_by_goal_id(self, goal_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with this value: idx_plan_item_goal. In the order of id."""
+    async def find_by_goal_id(self, goal_id: UUID, limit: int | None = None) -> list[PlanItemRecord]:
+        """Returns the rows with this value (idx_plan_item_goal), in the order of id, at most `limit`."""
         return await self._all(
             PlanItemRecord,
             """
@@ -871,12 +952,13 @@ class AsyncPlanItemRepository(AsyncRepository):
             from weeksmith.plan_item
             where goal_id = %(goal_id)s
             order by id
+            limit %(limit)s
             """,
-            {"goal_id": goal_id},
+            {"goal_id": goal_id, "limit": limit},
         )
 
-    async def find_by_plan_id(self, plan_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with this value: idx_plan_item_plan. In the order of id."""
+    async def find_by_plan_id(self, plan_id: UUID, limit: int | None = None) -> list[PlanItemRecord]:
+        """Returns the rows with this value (idx_plan_item_plan), in the order of id, at most `limit`."""
         return await self._all(
             PlanItemRecord,
             """
@@ -886,12 +968,13 @@ class AsyncPlanItemRepository(AsyncRepository):
             from weeksmith.plan_item
             where plan_id = %(plan_id)s
             order by id
+            limit %(limit)s
             """,
-            {"plan_id": plan_id},
+            {"plan_id": plan_id, "limit": limit},
         )
 
-    async def find_by_task_id(self, task_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with this value: idx_plan_item_task. In the order of id."""
+    async def find_by_task_id(self, task_id: UUID, limit: int | None = None) -> list[PlanItemRecord]:
+        """Returns the rows with this value (idx_plan_item_task), in the order of id, at most `limit`."""
         return await self._all(
             PlanItemRecord,
             """
@@ -901,12 +984,13 @@ class AsyncPlanItemRepository(AsyncRepository):
             from weeksmith.plan_item
             where task_id = %(task_id)s
             order by id
+            limit %(limit)s
             """,
-            {"task_id": task_id},
+            {"task_id": task_id, "limit": limit},
         )
 
-    async def find_by_user_id(self, user_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with this value: idx_plan_item_user. In the order of id."""
+    async def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[PlanItemRecord]:
+        """Returns the rows with this value (idx_plan_item_user), in the order of id, at most `limit`."""
         return await self._all(
             PlanItemRecord,
             """
@@ -916,12 +1000,15 @@ class AsyncPlanItemRepository(AsyncRepository):
             from weeksmith.plan_item
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
-    async def find_by_goal_id_and_user_id(self, goal_id: UUID, user_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with these values: plan_item_goal_fkey. In the order of id."""
+    async def find_by_goal_id_and_user_id(
+        self, goal_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[PlanItemRecord]:
+        """Returns the rows with these values (plan_item_goal_fkey), in the order of id, at most `limit`."""
         return await self._all(
             PlanItemRecord,
             """
@@ -931,12 +1018,15 @@ class AsyncPlanItemRepository(AsyncRepository):
             from weeksmith.plan_item
             where goal_id = %(goal_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"goal_id": goal_id, "user_id": user_id},
+            {"goal_id": goal_id, "user_id": user_id, "limit": limit},
         )
 
-    async def find_by_plan_id_and_user_id(self, plan_id: UUID, user_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with these values: plan_item_plan_fkey. In the order of id."""
+    async def find_by_plan_id_and_user_id(
+        self, plan_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[PlanItemRecord]:
+        """Returns the rows with these values (plan_item_plan_fkey), in the order of id, at most `limit`."""
         return await self._all(
             PlanItemRecord,
             """
@@ -946,12 +1036,15 @@ class AsyncPlanItemRepository(AsyncRepository):
             from weeksmith.plan_item
             where plan_id = %(plan_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"plan_id": plan_id, "user_id": user_id},
+            {"plan_id": plan_id, "user_id": user_id, "limit": limit},
         )
 
-    async def find_by_task_id_and_user_id(self, task_id: UUID, user_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with these values: plan_item_task_fkey. In the order of id."""
+    async def find_by_task_id_and_user_id(
+        self, task_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[PlanItemRecord]:
+        """Returns the rows with these values (plan_item_task_fkey), in the order of id, at most `limit`."""
         return await self._all(
             PlanItemRecord,
             """
@@ -961,8 +1054,24 @@ class AsyncPlanItemRepository(AsyncRepository):
             from weeksmith.plan_item
             where task_id = %(task_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"task_id": task_id, "user_id": user_id},
+            {"task_id": task_id, "user_id": user_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[PlanItemRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            PlanItemRecord,
+            """
+            select
+                id, user_id, plan_id, goal_id, task_id, unit, qty, completed_qty, status, notes, created_at,
+                updated_at
+            from weeksmith.plan_item
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: PlanItemInsert) -> PlanItemRecord:
@@ -1029,7 +1138,7 @@ class AsyncPlanItemRepository(AsyncRepository):
     async def upsert_on_id(self, row: PlanItemInsert) -> PlanItemRecord:
         """Inserts a row, or changes the one that has its key (plan_item_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             PlanItemRecord,
@@ -1065,7 +1174,7 @@ class AsyncPlanItemRepository(AsyncRepository):
                 id, user_id, plan_id, goal_id, task_id, unit, qty, completed_qty, status, notes, created_at,
                 updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def update(self, id: UUID, changes: PlanItemUpdate) -> PlanItemRecord | None:
@@ -1108,7 +1217,7 @@ class AsyncTaskRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> TaskRecord | None:
-        """Returns the row with that key, or None: task_pkey."""
+        """Returns the row with that key, or None (task_pkey)."""
         return await self._first(
             TaskRecord,
             """
@@ -1120,7 +1229,7 @@ class AsyncTaskRepository(AsyncRepository):
         )
 
     async def find_by_id_and_user_id(self, id: UUID, user_id: UUID) -> TaskRecord | None:
-        """Returns the row with these values, or None: task_unique_id_user."""
+        """Returns the row with these values, or None (task_unique_id_user)."""
         return await self._first(
             TaskRecord,
             """
@@ -1131,8 +1240,8 @@ class AsyncTaskRepository(AsyncRepository):
             {"id": id, "user_id": user_id},
         )
 
-    async def find_by_user_id(self, user_id: UUID) -> list[TaskRecord]:
-        """Returns the rows with this value: idx_task_user. In the order of id."""
+    async def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[TaskRecord]:
+        """Returns the rows with this value (idx_task_user), in the order of id, at most `limit`."""
         return await self._all(
             TaskRecord,
             """
@@ -1140,8 +1249,22 @@ class AsyncTaskRepository(AsyncRepository):
             from weeksmith.task
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[TaskRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            TaskRecord,
+            """
+            select id, user_id, title, unit, default_qty, tags, created_at
+            from weeksmith.task
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: TaskInsert) -> TaskRecord:
@@ -1188,7 +1311,7 @@ class AsyncTaskRepository(AsyncRepository):
     async def upsert_on_id(self, row: TaskInsert) -> TaskRecord:
         """Inserts a row, or changes the one that has its key (task_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             TaskRecord,
@@ -1210,13 +1333,13 @@ class AsyncTaskRepository(AsyncRepository):
             )
             returning id, user_id, title, unit, default_qty, tags, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_id_and_user_id(self, row: TaskInsert) -> TaskRecord:
         """Inserts a row, or changes the one that has its key (task_unique_id_user).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id.
         """
         return await self._only(
             TaskRecord,
@@ -1238,7 +1361,7 @@ class AsyncTaskRepository(AsyncRepository):
             )
             returning id, user_id, title, unit, default_qty, tags, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "user_id"])},
         )
 
     async def update(self, id: UUID, changes: TaskUpdate) -> TaskRecord | None:
@@ -1277,7 +1400,7 @@ class AsyncVisionRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> VisionRecord | None:
-        """Returns the row with that key, or None: vision_pkey."""
+        """Returns the row with that key, or None (vision_pkey)."""
         return await self._first(
             VisionRecord,
             """
@@ -1289,7 +1412,7 @@ class AsyncVisionRepository(AsyncRepository):
         )
 
     async def find_by_user_id(self, user_id: UUID) -> VisionRecord | None:
-        """Returns the row with these values, or None: vision_unique_user."""
+        """Returns the row with this value, or None (vision_unique_user)."""
         return await self._first(
             VisionRecord,
             """
@@ -1298,6 +1421,19 @@ class AsyncVisionRepository(AsyncRepository):
             where user_id = %(user_id)s
             """,
             {"user_id": user_id},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[VisionRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            VisionRecord,
+            """
+            select id, user_id, daily, weekly, year, life, tags, updated_at
+            from weeksmith.vision
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: VisionInsert) -> VisionRecord:
@@ -1346,7 +1482,7 @@ class AsyncVisionRepository(AsyncRepository):
     async def upsert_on_id(self, row: VisionInsert) -> VisionRecord:
         """Inserts a row, or changes the one that has its key (vision_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             VisionRecord,
@@ -1369,13 +1505,13 @@ class AsyncVisionRepository(AsyncRepository):
             )
             returning id, user_id, daily, weekly, year, life, tags, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_user_id(self, row: VisionInsert) -> VisionRecord:
         """Inserts a row, or changes the one that has its key (vision_unique_user).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id.
         """
         return await self._only(
             VisionRecord,
@@ -1398,7 +1534,7 @@ class AsyncVisionRepository(AsyncRepository):
             )
             returning id, user_id, daily, weekly, year, life, tags, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["user_id"])},
         )
 
     async def update(self, id: UUID, changes: VisionUpdate) -> VisionRecord | None:
@@ -1438,7 +1574,7 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
     """
 
     async def find(self, id: UUID) -> WeeklyPlanRecord | None:
-        """Returns the row with that key, or None: weekly_plan_pkey."""
+        """Returns the row with that key, or None (weekly_plan_pkey)."""
         return await self._first(
             WeeklyPlanRecord,
             """
@@ -1450,7 +1586,7 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
         )
 
     async def find_by_cycle_id_and_week_no(self, cycle_id: UUID, week_no: int) -> WeeklyPlanRecord | None:
-        """Returns the row with these values, or None: idx_weekly_plan_cycle_week."""
+        """Returns the row with these values, or None (idx_weekly_plan_cycle_week)."""
         return await self._first(
             WeeklyPlanRecord,
             """
@@ -1462,7 +1598,7 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
         )
 
     async def find_by_id_and_user_id(self, id: UUID, user_id: UUID) -> WeeklyPlanRecord | None:
-        """Returns the row with these values, or None: weekly_plan_unique_id_user."""
+        """Returns the row with these values, or None (weekly_plan_unique_id_user)."""
         return await self._first(
             WeeklyPlanRecord,
             """
@@ -1473,8 +1609,10 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             {"id": id, "user_id": user_id},
         )
 
-    async def find_by_cycle_id(self, cycle_id: UUID) -> list[WeeklyPlanRecord]:
-        """Returns the rows with this value: idx_weekly_plan_cycle_week. In the order of week_no, id."""
+    async def find_by_cycle_id(self, cycle_id: UUID, limit: int | None = None) -> list[WeeklyPlanRecord]:
+        """Returns the rows with this value (idx_weekly_plan_cycle_week), in the order of week_no, id, at most
+        `limit`.
+        """
         return await self._all(
             WeeklyPlanRecord,
             """
@@ -1482,12 +1620,13 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             from weeksmith.weekly_plan
             where cycle_id = %(cycle_id)s
             order by week_no, id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id},
+            {"cycle_id": cycle_id, "limit": limit},
         )
 
-    async def find_by_user_id(self, user_id: UUID) -> list[WeeklyPlanRecord]:
-        """Returns the rows with this value: idx_weekly_plan_user. In the order of id."""
+    async def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[WeeklyPlanRecord]:
+        """Returns the rows with this value (idx_weekly_plan_user), in the order of id, at most `limit`."""
         return await self._all(
             WeeklyPlanRecord,
             """
@@ -1495,12 +1634,15 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             from weeksmith.weekly_plan
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
-    async def find_by_cycle_id_and_user_id(self, cycle_id: UUID, user_id: UUID) -> list[WeeklyPlanRecord]:
-        """Returns the rows with these values: weekly_plan_cycle_fkey. In the order of id."""
+    async def find_by_cycle_id_and_user_id(
+        self, cycle_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[WeeklyPlanRecord]:
+        """Returns the rows with these values (weekly_plan_cycle_fkey), in the order of id, at most `limit`."""
         return await self._all(
             WeeklyPlanRecord,
             """
@@ -1508,8 +1650,22 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             from weeksmith.weekly_plan
             where cycle_id = %(cycle_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id, "user_id": user_id},
+            {"cycle_id": cycle_id, "user_id": user_id, "limit": limit},
+        )
+
+    async def find_all(self, limit: int | None = None) -> list[WeeklyPlanRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return await self._all(
+            WeeklyPlanRecord,
+            """
+            select id, user_id, cycle_id, week_no, mode, locked_after_week, created_at
+            from weeksmith.weekly_plan
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     async def create(self, row: WeeklyPlanInsert) -> WeeklyPlanRecord:
@@ -1556,7 +1712,7 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
     async def upsert_on_cycle_id_and_week_no(self, row: WeeklyPlanInsert) -> WeeklyPlanRecord:
         """Inserts a row, or changes the one that has its key (idx_weekly_plan_cycle_week).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, cycle_id, week_no.
         """
         return await self._only(
             WeeklyPlanRecord,
@@ -1580,13 +1736,13 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             )
             returning id, user_id, cycle_id, week_no, mode, locked_after_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["cycle_id", "week_no"])},
         )
 
     async def upsert_on_id(self, row: WeeklyPlanInsert) -> WeeklyPlanRecord:
         """Inserts a row, or changes the one that has its key (weekly_plan_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return await self._only(
             WeeklyPlanRecord,
@@ -1610,13 +1766,13 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             )
             returning id, user_id, cycle_id, week_no, mode, locked_after_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     async def upsert_on_id_and_user_id(self, row: WeeklyPlanInsert) -> WeeklyPlanRecord:
         """Inserts a row, or changes the one that has its key (weekly_plan_unique_id_user).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id.
         """
         return await self._only(
             WeeklyPlanRecord,
@@ -1640,7 +1796,7 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             )
             returning id, user_id, cycle_id, week_no, mode, locked_after_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "user_id"])},
         )
 
     async def update(self, id: UUID, changes: WeeklyPlanUpdate) -> WeeklyPlanRecord | None:

@@ -48,7 +48,7 @@ class AuditLogRepository(Repository):
     """
 
     def find(self, id: UUID) -> AuditLogRecord | None:
-        """Returns the row with that key, or None: audit_log_pkey."""
+        """Returns the row with that key, or None (audit_log_pkey)."""
         return self._first(
             AuditLogRecord,
             """
@@ -61,8 +61,8 @@ class AuditLogRepository(Repository):
             {"id": id},
         )
 
-    def find_by_actor_user_id(self, actor_user_id: UUID) -> list[AuditLogRecord]:
-        """Returns the rows with this value: idx_audit_log_actor. In the order of id."""
+    def find_by_actor_user_id(self, actor_user_id: UUID, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns the rows with this value (idx_audit_log_actor), in the order of id, at most `limit`."""
         return self._all(
             AuditLogRecord,
             """
@@ -72,12 +72,13 @@ class AuditLogRepository(Repository):
             from weeksmith.audit_log
             where actor_user_id = %(actor_user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"actor_user_id": actor_user_id},
+            {"actor_user_id": actor_user_id, "limit": limit},
         )
 
-    def find_by_subject_user_id(self, subject_user_id: UUID) -> list[AuditLogRecord]:
-        """Returns the rows with this value: idx_audit_log_subject. In the order of id."""
+    def find_by_subject_user_id(self, subject_user_id: UUID, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns the rows with this value (idx_audit_log_subject), in the order of id, at most `limit`."""
         return self._all(
             AuditLogRecord,
             """
@@ -87,8 +88,24 @@ class AuditLogRepository(Repository):
             from weeksmith.audit_log
             where subject_user_id = %(subject_user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"subject_user_id": subject_user_id},
+            {"subject_user_id": subject_user_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[AuditLogRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            AuditLogRecord,
+            """
+            select
+                id, actor_user_id, actor_type, subject_user_id, action, before_state, after_state, rationale,
+                correlation_id, source_ip, user_agent, created_at
+            from weeksmith.audit_log
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: AuditLogInsert) -> AuditLogRecord:
@@ -160,7 +177,7 @@ class ChatMessageRepository(Repository):
     """
 
     def find(self, id: UUID) -> ChatMessageRecord | None:
-        """Returns the row with that key, or None: chat_message_pkey."""
+        """Returns the row with that key, or None (chat_message_pkey)."""
         return self._first(
             ChatMessageRecord,
             """
@@ -171,8 +188,8 @@ class ChatMessageRepository(Repository):
             {"id": id},
         )
 
-    def find_by_session_id(self, session_id: UUID) -> list[ChatMessageRecord]:
-        """Returns the rows with this value: idx_chat_message_session. In the order of id."""
+    def find_by_session_id(self, session_id: UUID, limit: int | None = None) -> list[ChatMessageRecord]:
+        """Returns the rows with this value (idx_chat_message_session), in the order of id, at most `limit`."""
         return self._all(
             ChatMessageRecord,
             """
@@ -180,8 +197,22 @@ class ChatMessageRepository(Repository):
             from weeksmith.chat_message
             where session_id = %(session_id)s
             order by id
+            limit %(limit)s
             """,
-            {"session_id": session_id},
+            {"session_id": session_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[ChatMessageRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            ChatMessageRecord,
+            """
+            select id, session_id, role, content, proposal_json, created_at
+            from weeksmith.chat_message
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: ChatMessageInsert) -> ChatMessageRecord:
@@ -226,7 +257,7 @@ class ChatMessageRepository(Repository):
     def upsert_on_id(self, row: ChatMessageInsert) -> ChatMessageRecord:
         """Inserts a row, or changes the one that has its key (chat_message_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             ChatMessageRecord,
@@ -247,7 +278,7 @@ class ChatMessageRepository(Repository):
             )
             returning id, session_id, role, content, proposal_json, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def update(self, id: UUID, changes: ChatMessageUpdate) -> ChatMessageRecord | None:
@@ -285,7 +316,7 @@ class ChatSessionRepository(Repository):
     """
 
     def find(self, id: UUID) -> ChatSessionRecord | None:
-        """Returns the row with that key, or None: chat_session_pkey."""
+        """Returns the row with that key, or None (chat_session_pkey)."""
         return self._first(
             ChatSessionRecord,
             """
@@ -296,8 +327,8 @@ class ChatSessionRepository(Repository):
             {"id": id},
         )
 
-    def find_by_cycle_id(self, cycle_id: UUID) -> list[ChatSessionRecord]:
-        """Returns the rows with this value: idx_chat_session_cycle. In the order of id."""
+    def find_by_cycle_id(self, cycle_id: UUID, limit: int | None = None) -> list[ChatSessionRecord]:
+        """Returns the rows with this value (idx_chat_session_cycle), in the order of id, at most `limit`."""
         return self._all(
             ChatSessionRecord,
             """
@@ -305,12 +336,13 @@ class ChatSessionRepository(Repository):
             from weeksmith.chat_session
             where cycle_id = %(cycle_id)s
             order by id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id},
+            {"cycle_id": cycle_id, "limit": limit},
         )
 
-    def find_by_user_id(self, user_id: UUID) -> list[ChatSessionRecord]:
-        """Returns the rows with this value: idx_chat_session_user. In the order of id."""
+    def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[ChatSessionRecord]:
+        """Returns the rows with this value (idx_chat_session_user), in the order of id, at most `limit`."""
         return self._all(
             ChatSessionRecord,
             """
@@ -318,12 +350,15 @@ class ChatSessionRepository(Repository):
             from weeksmith.chat_session
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
-    def find_by_cycle_id_and_user_id(self, cycle_id: UUID, user_id: UUID) -> list[ChatSessionRecord]:
-        """Returns the rows with these values: chat_session_cycle_fkey. In the order of id."""
+    def find_by_cycle_id_and_user_id(
+        self, cycle_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[ChatSessionRecord]:
+        """Returns the rows with these values (chat_session_cycle_fkey), in the order of id, at most `limit`."""
         return self._all(
             ChatSessionRecord,
             """
@@ -331,8 +366,22 @@ class ChatSessionRepository(Repository):
             from weeksmith.chat_session
             where cycle_id = %(cycle_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id, "user_id": user_id},
+            {"cycle_id": cycle_id, "user_id": user_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[ChatSessionRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            ChatSessionRecord,
+            """
+            select id, user_id, cycle_id, started_at, ended_at, summary_md
+            from weeksmith.chat_session
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: ChatSessionInsert) -> ChatSessionRecord:
@@ -377,7 +426,7 @@ class ChatSessionRepository(Repository):
     def upsert_on_id(self, row: ChatSessionInsert) -> ChatSessionRecord:
         """Inserts a row, or changes the one that has its key (chat_session_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             ChatSessionRecord,
@@ -398,7 +447,7 @@ class ChatSessionRepository(Repository):
             )
             returning id, user_id, cycle_id, started_at, ended_at, summary_md
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def update(self, id: UUID, changes: ChatSessionUpdate) -> ChatSessionRecord | None:
@@ -436,7 +485,7 @@ class CycleRepository(Repository):
     """
 
     def find(self, id: UUID) -> CycleRecord | None:
-        """Returns the row with that key, or None: cycle_pkey."""
+        """Returns the row with that key, or None (cycle_pkey)."""
         return self._first(
             CycleRecord,
             """
@@ -448,7 +497,7 @@ class CycleRepository(Repository):
         )
 
     def find_by_id_and_user_id(self, id: UUID, user_id: UUID) -> CycleRecord | None:
-        """Returns the row with these values, or None: cycle_unique_id_user."""
+        """Returns the row with these values, or None (cycle_unique_id_user)."""
         return self._first(
             CycleRecord,
             """
@@ -459,8 +508,8 @@ class CycleRepository(Repository):
             {"id": id, "user_id": user_id},
         )
 
-    def find_by_user_id(self, user_id: UUID) -> list[CycleRecord]:
-        """Returns the rows with this value: idx_cycle_user. In the order of id."""
+    def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[CycleRecord]:
+        """Returns the rows with this value (idx_cycle_user), in the order of id, at most `limit`."""
         return self._all(
             CycleRecord,
             """
@@ -468,8 +517,22 @@ class CycleRepository(Repository):
             from weeksmith.cycle
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[CycleRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            CycleRecord,
+            """
+            select id, user_id, start_date, end_date, current_week, created_at
+            from weeksmith.cycle
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: CycleInsert) -> CycleRecord:
@@ -514,7 +577,7 @@ class CycleRepository(Repository):
     def upsert_on_id(self, row: CycleInsert) -> CycleRecord:
         """Inserts a row, or changes the one that has its key (cycle_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             CycleRecord,
@@ -535,13 +598,13 @@ class CycleRepository(Repository):
             )
             returning id, user_id, start_date, end_date, current_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_id_and_user_id(self, row: CycleInsert) -> CycleRecord:
         """Inserts a row, or changes the one that has its key (cycle_unique_id_user).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id.
         """
         return self._only(
             CycleRecord,
@@ -562,7 +625,7 @@ class CycleRepository(Repository):
             )
             returning id, user_id, start_date, end_date, current_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "user_id"])},
         )
 
     def update(self, id: UUID, changes: CycleUpdate) -> CycleRecord | None:
@@ -601,7 +664,7 @@ class GoalRepository(Repository):
     """
 
     def find(self, id: UUID) -> GoalRecord | None:
-        """Returns the row with that key, or None: goal_pkey."""
+        """Returns the row with that key, or None (goal_pkey)."""
         return self._first(
             GoalRecord,
             """
@@ -613,7 +676,7 @@ class GoalRepository(Repository):
         )
 
     def find_by_id_and_user_id(self, id: UUID, user_id: UUID) -> GoalRecord | None:
-        """Returns the row with these values, or None: goal_unique_id_user."""
+        """Returns the row with these values, or None (goal_unique_id_user)."""
         return self._first(
             GoalRecord,
             """
@@ -625,7 +688,7 @@ class GoalRepository(Repository):
         )
 
     def find_by_cycle_id_and_type(self, cycle_id: UUID, type: GoalType) -> GoalRecord | None:
-        """Returns the row with these values, or None: goal_unique_one_per_type."""
+        """Returns the row with these values, or None (goal_unique_one_per_type)."""
         return self._first(
             GoalRecord,
             """
@@ -636,8 +699,8 @@ class GoalRepository(Repository):
             {"cycle_id": cycle_id, "type": type},
         )
 
-    def find_by_cycle_id(self, cycle_id: UUID) -> list[GoalRecord]:
-        """Returns the rows with this value: goal_unique_one_per_type. In the order of type, id."""
+    def find_by_cycle_id(self, cycle_id: UUID, limit: int | None = None) -> list[GoalRecord]:
+        """Returns the rows with this value (goal_unique_one_per_type), in the order of type, id, at most `limit`."""
         return self._all(
             GoalRecord,
             """
@@ -645,12 +708,13 @@ class GoalRepository(Repository):
             from weeksmith.goal
             where cycle_id = %(cycle_id)s
             order by type, id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id},
+            {"cycle_id": cycle_id, "limit": limit},
         )
 
-    def find_by_user_id(self, user_id: UUID) -> list[GoalRecord]:
-        """Returns the rows with this value: idx_goal_user. In the order of id."""
+    def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[GoalRecord]:
+        """Returns the rows with this value (idx_goal_user), in the order of id, at most `limit`."""
         return self._all(
             GoalRecord,
             """
@@ -658,12 +722,13 @@ class GoalRepository(Repository):
             from weeksmith.goal
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
-    def find_by_cycle_id_and_user_id(self, cycle_id: UUID, user_id: UUID) -> list[GoalRecord]:
-        """Returns the rows with these values: goal_cycle_fkey. In the order of id."""
+    def find_by_cycle_id_and_user_id(self, cycle_id: UUID, user_id: UUID, limit: int | None = None) -> list[GoalRecord]:
+        """Returns the rows with these values (goal_cycle_fkey), in the order of id, at most `limit`."""
         return self._all(
             GoalRecord,
             """
@@ -671,8 +736,22 @@ class GoalRepository(Repository):
             from weeksmith.goal
             where cycle_id = %(cycle_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id, "user_id": user_id},
+            {"cycle_id": cycle_id, "user_id": user_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[GoalRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            GoalRecord,
+            """
+            select id, user_id, cycle_id, type, description, start_week, end_week, created_at
+            from weeksmith.goal
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: GoalInsert) -> GoalRecord:
@@ -721,7 +800,7 @@ class GoalRepository(Repository):
     def upsert_on_id(self, row: GoalInsert) -> GoalRecord:
         """Inserts a row, or changes the one that has its key (goal_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             GoalRecord,
@@ -746,13 +825,13 @@ class GoalRepository(Repository):
             )
             returning id, user_id, cycle_id, type, description, start_week, end_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_id_and_user_id(self, row: GoalInsert) -> GoalRecord:
         """Inserts a row, or changes the one that has its key (goal_unique_id_user).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id.
         """
         return self._only(
             GoalRecord,
@@ -777,13 +856,13 @@ class GoalRepository(Repository):
             )
             returning id, user_id, cycle_id, type, description, start_week, end_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "user_id"])},
         )
 
     def upsert_on_cycle_id_and_type(self, row: GoalInsert) -> GoalRecord:
         """Inserts a row, or changes the one that has its key (goal_unique_one_per_type).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, cycle_id, type.
         """
         return self._only(
             GoalRecord,
@@ -808,7 +887,7 @@ class GoalRepository(Repository):
             )
             returning id, user_id, cycle_id, type, description, start_week, end_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["cycle_id", "type"])},
         )
 
     def update(self, id: UUID, changes: GoalUpdate) -> GoalRecord | None:
@@ -847,7 +926,7 @@ class PlanItemRepository(Repository):
     """
 
     def find(self, id: UUID) -> PlanItemRecord | None:
-        """Returns the row with that key, or None: plan_item_pkey."""
+        """Returns the row with that key, or None (plan_item_pkey)."""
         return self._first(
             PlanItemRecord,
             """
@@ -860,8 +939,8 @@ class PlanItemRepository(Repository):
             {"id": id},
         )
 
-    def find_by_goal_id(self, goal_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with this value: idx_plan_item_goal. In the order of id."""
+    def find_by_goal_id(self, goal_id: UUID, limit: int | None = None) -> list[PlanItemRecord]:
+        """Returns the rows with this value (idx_plan_item_goal), in the order of id, at most `limit`."""
         return self._all(
             PlanItemRecord,
             """
@@ -871,12 +950,13 @@ class PlanItemRepository(Repository):
             from weeksmith.plan_item
             where goal_id = %(goal_id)s
             order by id
+            limit %(limit)s
             """,
-            {"goal_id": goal_id},
+            {"goal_id": goal_id, "limit": limit},
         )
 
-    def find_by_plan_id(self, plan_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with this value: idx_plan_item_plan. In the order of id."""
+    def find_by_plan_id(self, plan_id: UUID, limit: int | None = None) -> list[PlanItemRecord]:
+        """Returns the rows with this value (idx_plan_item_plan), in the order of id, at most `limit`."""
         return self._all(
             PlanItemRecord,
             """
@@ -886,12 +966,13 @@ class PlanItemRepository(Repository):
             from weeksmith.plan_item
             where plan_id = %(plan_id)s
             order by id
+            limit %(limit)s
             """,
-            {"plan_id": plan_id},
+            {"plan_id": plan_id, "limit": limit},
         )
 
-    def find_by_task_id(self, task_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with this value: idx_plan_item_task. In the order of id."""
+    def find_by_task_id(self, task_id: UUID, limit: int | None = None) -> list[PlanItemRecord]:
+        """Returns the rows with this value (idx_plan_item_task), in the order of id, at most `limit`."""
         return self._all(
             PlanItemRecord,
             """
@@ -901,12 +982,13 @@ class PlanItemRepository(Repository):
             from weeksmith.plan_item
             where task_id = %(task_id)s
             order by id
+            limit %(limit)s
             """,
-            {"task_id": task_id},
+            {"task_id": task_id, "limit": limit},
         )
 
-    def find_by_user_id(self, user_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with this value: idx_plan_item_user. In the order of id."""
+    def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[PlanItemRecord]:
+        """Returns the rows with this value (idx_plan_item_user), in the order of id, at most `limit`."""
         return self._all(
             PlanItemRecord,
             """
@@ -916,12 +998,15 @@ class PlanItemRepository(Repository):
             from weeksmith.plan_item
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
-    def find_by_goal_id_and_user_id(self, goal_id: UUID, user_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with these values: plan_item_goal_fkey. In the order of id."""
+    def find_by_goal_id_and_user_id(
+        self, goal_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[PlanItemRecord]:
+        """Returns the rows with these values (plan_item_goal_fkey), in the order of id, at most `limit`."""
         return self._all(
             PlanItemRecord,
             """
@@ -931,12 +1016,15 @@ class PlanItemRepository(Repository):
             from weeksmith.plan_item
             where goal_id = %(goal_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"goal_id": goal_id, "user_id": user_id},
+            {"goal_id": goal_id, "user_id": user_id, "limit": limit},
         )
 
-    def find_by_plan_id_and_user_id(self, plan_id: UUID, user_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with these values: plan_item_plan_fkey. In the order of id."""
+    def find_by_plan_id_and_user_id(
+        self, plan_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[PlanItemRecord]:
+        """Returns the rows with these values (plan_item_plan_fkey), in the order of id, at most `limit`."""
         return self._all(
             PlanItemRecord,
             """
@@ -946,12 +1034,15 @@ class PlanItemRepository(Repository):
             from weeksmith.plan_item
             where plan_id = %(plan_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"plan_id": plan_id, "user_id": user_id},
+            {"plan_id": plan_id, "user_id": user_id, "limit": limit},
         )
 
-    def find_by_task_id_and_user_id(self, task_id: UUID, user_id: UUID) -> list[PlanItemRecord]:
-        """Returns the rows with these values: plan_item_task_fkey. In the order of id."""
+    def find_by_task_id_and_user_id(
+        self, task_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[PlanItemRecord]:
+        """Returns the rows with these values (plan_item_task_fkey), in the order of id, at most `limit`."""
         return self._all(
             PlanItemRecord,
             """
@@ -961,8 +1052,24 @@ class PlanItemRepository(Repository):
             from weeksmith.plan_item
             where task_id = %(task_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"task_id": task_id, "user_id": user_id},
+            {"task_id": task_id, "user_id": user_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[PlanItemRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            PlanItemRecord,
+            """
+            select
+                id, user_id, plan_id, goal_id, task_id, unit, qty, completed_qty, status, notes, created_at,
+                updated_at
+            from weeksmith.plan_item
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: PlanItemInsert) -> PlanItemRecord:
@@ -1029,7 +1136,7 @@ class PlanItemRepository(Repository):
     def upsert_on_id(self, row: PlanItemInsert) -> PlanItemRecord:
         """Inserts a row, or changes the one that has its key (plan_item_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             PlanItemRecord,
@@ -1065,7 +1172,7 @@ class PlanItemRepository(Repository):
                 id, user_id, plan_id, goal_id, task_id, unit, qty, completed_qty, status, notes, created_at,
                 updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def update(self, id: UUID, changes: PlanItemUpdate) -> PlanItemRecord | None:
@@ -1108,7 +1215,7 @@ class TaskRepository(Repository):
     """
 
     def find(self, id: UUID) -> TaskRecord | None:
-        """Returns the row with that key, or None: task_pkey."""
+        """Returns the row with that key, or None (task_pkey)."""
         return self._first(
             TaskRecord,
             """
@@ -1120,7 +1227,7 @@ class TaskRepository(Repository):
         )
 
     def find_by_id_and_user_id(self, id: UUID, user_id: UUID) -> TaskRecord | None:
-        """Returns the row with these values, or None: task_unique_id_user."""
+        """Returns the row with these values, or None (task_unique_id_user)."""
         return self._first(
             TaskRecord,
             """
@@ -1131,8 +1238,8 @@ class TaskRepository(Repository):
             {"id": id, "user_id": user_id},
         )
 
-    def find_by_user_id(self, user_id: UUID) -> list[TaskRecord]:
-        """Returns the rows with this value: idx_task_user. In the order of id."""
+    def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[TaskRecord]:
+        """Returns the rows with this value (idx_task_user), in the order of id, at most `limit`."""
         return self._all(
             TaskRecord,
             """
@@ -1140,8 +1247,22 @@ class TaskRepository(Repository):
             from weeksmith.task
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[TaskRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            TaskRecord,
+            """
+            select id, user_id, title, unit, default_qty, tags, created_at
+            from weeksmith.task
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: TaskInsert) -> TaskRecord:
@@ -1188,7 +1309,7 @@ class TaskRepository(Repository):
     def upsert_on_id(self, row: TaskInsert) -> TaskRecord:
         """Inserts a row, or changes the one that has its key (task_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             TaskRecord,
@@ -1210,13 +1331,13 @@ class TaskRepository(Repository):
             )
             returning id, user_id, title, unit, default_qty, tags, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_id_and_user_id(self, row: TaskInsert) -> TaskRecord:
         """Inserts a row, or changes the one that has its key (task_unique_id_user).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id.
         """
         return self._only(
             TaskRecord,
@@ -1238,7 +1359,7 @@ class TaskRepository(Repository):
             )
             returning id, user_id, title, unit, default_qty, tags, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "user_id"])},
         )
 
     def update(self, id: UUID, changes: TaskUpdate) -> TaskRecord | None:
@@ -1277,7 +1398,7 @@ class VisionRepository(Repository):
     """
 
     def find(self, id: UUID) -> VisionRecord | None:
-        """Returns the row with that key, or None: vision_pkey."""
+        """Returns the row with that key, or None (vision_pkey)."""
         return self._first(
             VisionRecord,
             """
@@ -1289,7 +1410,7 @@ class VisionRepository(Repository):
         )
 
     def find_by_user_id(self, user_id: UUID) -> VisionRecord | None:
-        """Returns the row with these values, or None: vision_unique_user."""
+        """Returns the row with this value, or None (vision_unique_user)."""
         return self._first(
             VisionRecord,
             """
@@ -1298,6 +1419,19 @@ class VisionRepository(Repository):
             where user_id = %(user_id)s
             """,
             {"user_id": user_id},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[VisionRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            VisionRecord,
+            """
+            select id, user_id, daily, weekly, year, life, tags, updated_at
+            from weeksmith.vision
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: VisionInsert) -> VisionRecord:
@@ -1346,7 +1480,7 @@ class VisionRepository(Repository):
     def upsert_on_id(self, row: VisionInsert) -> VisionRecord:
         """Inserts a row, or changes the one that has its key (vision_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             VisionRecord,
@@ -1369,13 +1503,13 @@ class VisionRepository(Repository):
             )
             returning id, user_id, daily, weekly, year, life, tags, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_user_id(self, row: VisionInsert) -> VisionRecord:
         """Inserts a row, or changes the one that has its key (vision_unique_user).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id.
         """
         return self._only(
             VisionRecord,
@@ -1398,7 +1532,7 @@ class VisionRepository(Repository):
             )
             returning id, user_id, daily, weekly, year, life, tags, updated_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["user_id"])},
         )
 
     def update(self, id: UUID, changes: VisionUpdate) -> VisionRecord | None:
@@ -1438,7 +1572,7 @@ class WeeklyPlanRepository(Repository):
     """
 
     def find(self, id: UUID) -> WeeklyPlanRecord | None:
-        """Returns the row with that key, or None: weekly_plan_pkey."""
+        """Returns the row with that key, or None (weekly_plan_pkey)."""
         return self._first(
             WeeklyPlanRecord,
             """
@@ -1450,7 +1584,7 @@ class WeeklyPlanRepository(Repository):
         )
 
     def find_by_cycle_id_and_week_no(self, cycle_id: UUID, week_no: int) -> WeeklyPlanRecord | None:
-        """Returns the row with these values, or None: idx_weekly_plan_cycle_week."""
+        """Returns the row with these values, or None (idx_weekly_plan_cycle_week)."""
         return self._first(
             WeeklyPlanRecord,
             """
@@ -1462,7 +1596,7 @@ class WeeklyPlanRepository(Repository):
         )
 
     def find_by_id_and_user_id(self, id: UUID, user_id: UUID) -> WeeklyPlanRecord | None:
-        """Returns the row with these values, or None: weekly_plan_unique_id_user."""
+        """Returns the row with these values, or None (weekly_plan_unique_id_user)."""
         return self._first(
             WeeklyPlanRecord,
             """
@@ -1473,8 +1607,10 @@ class WeeklyPlanRepository(Repository):
             {"id": id, "user_id": user_id},
         )
 
-    def find_by_cycle_id(self, cycle_id: UUID) -> list[WeeklyPlanRecord]:
-        """Returns the rows with this value: idx_weekly_plan_cycle_week. In the order of week_no, id."""
+    def find_by_cycle_id(self, cycle_id: UUID, limit: int | None = None) -> list[WeeklyPlanRecord]:
+        """Returns the rows with this value (idx_weekly_plan_cycle_week), in the order of week_no, id, at most
+        `limit`.
+        """
         return self._all(
             WeeklyPlanRecord,
             """
@@ -1482,12 +1618,13 @@ class WeeklyPlanRepository(Repository):
             from weeksmith.weekly_plan
             where cycle_id = %(cycle_id)s
             order by week_no, id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id},
+            {"cycle_id": cycle_id, "limit": limit},
         )
 
-    def find_by_user_id(self, user_id: UUID) -> list[WeeklyPlanRecord]:
-        """Returns the rows with this value: idx_weekly_plan_user. In the order of id."""
+    def find_by_user_id(self, user_id: UUID, limit: int | None = None) -> list[WeeklyPlanRecord]:
+        """Returns the rows with this value (idx_weekly_plan_user), in the order of id, at most `limit`."""
         return self._all(
             WeeklyPlanRecord,
             """
@@ -1495,12 +1632,15 @@ class WeeklyPlanRepository(Repository):
             from weeksmith.weekly_plan
             where user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"user_id": user_id},
+            {"user_id": user_id, "limit": limit},
         )
 
-    def find_by_cycle_id_and_user_id(self, cycle_id: UUID, user_id: UUID) -> list[WeeklyPlanRecord]:
-        """Returns the rows with these values: weekly_plan_cycle_fkey. In the order of id."""
+    def find_by_cycle_id_and_user_id(
+        self, cycle_id: UUID, user_id: UUID, limit: int | None = None
+    ) -> list[WeeklyPlanRecord]:
+        """Returns the rows with these values (weekly_plan_cycle_fkey), in the order of id, at most `limit`."""
         return self._all(
             WeeklyPlanRecord,
             """
@@ -1508,8 +1648,22 @@ class WeeklyPlanRepository(Repository):
             from weeksmith.weekly_plan
             where cycle_id = %(cycle_id)s and user_id = %(user_id)s
             order by id
+            limit %(limit)s
             """,
-            {"cycle_id": cycle_id, "user_id": user_id},
+            {"cycle_id": cycle_id, "user_id": user_id, "limit": limit},
+        )
+
+    def find_all(self, limit: int | None = None) -> list[WeeklyPlanRecord]:
+        """Returns all rows, in the order of id, at most `limit`."""
+        return self._all(
+            WeeklyPlanRecord,
+            """
+            select id, user_id, cycle_id, week_no, mode, locked_after_week, created_at
+            from weeksmith.weekly_plan
+            order by id
+            limit %(limit)s
+            """,
+            {"limit": limit},
         )
 
     def create(self, row: WeeklyPlanInsert) -> WeeklyPlanRecord:
@@ -1556,7 +1710,7 @@ class WeeklyPlanRepository(Repository):
     def upsert_on_cycle_id_and_week_no(self, row: WeeklyPlanInsert) -> WeeklyPlanRecord:
         """Inserts a row, or changes the one that has its key (idx_weekly_plan_cycle_week).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, cycle_id, week_no.
         """
         return self._only(
             WeeklyPlanRecord,
@@ -1580,13 +1734,13 @@ class WeeklyPlanRepository(Repository):
             )
             returning id, user_id, cycle_id, week_no, mode, locked_after_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["cycle_id", "week_no"])},
         )
 
     def upsert_on_id(self, row: WeeklyPlanInsert) -> WeeklyPlanRecord:
         """Inserts a row, or changes the one that has its key (weekly_plan_pkey).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id.
         """
         return self._only(
             WeeklyPlanRecord,
@@ -1610,13 +1764,13 @@ class WeeklyPlanRepository(Repository):
             )
             returning id, user_id, cycle_id, week_no, mode, locked_after_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id"])},
         )
 
     def upsert_on_id_and_user_id(self, row: WeeklyPlanInsert) -> WeeklyPlanRecord:
         """Inserts a row, or changes the one that has its key (weekly_plan_unique_id_user).
 
-        What it leaves out stays.
+        Of a row that is there stays what is left out, and id, user_id.
         """
         return self._only(
             WeeklyPlanRecord,
@@ -1640,7 +1794,7 @@ class WeeklyPlanRepository(Repository):
             )
             returning id, user_id, cycle_id, week_no, mode, locked_after_week, created_at
             """,
-            {"row": document(row)},
+            {"row": document(row, needs=["id", "user_id"])},
         )
 
     def update(self, id: UUID, changes: WeeklyPlanUpdate) -> WeeklyPlanRecord | None:

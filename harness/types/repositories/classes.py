@@ -12,8 +12,8 @@ from harness.types.record_shapes import numbered
 from harness.types.repositories import statements
 from harness.types.repositories.arguments import is_computed
 from harness.types.repositories.methods import ConnectionKind, Method
-from harness.types.repositories.model import Lookup, ModuleRepositories, TableRepository
-from harness.types.repositories.parameters import MethodParameter, annotation, of_arguments, of_columns
+from harness.types.repositories.model import Lookup, ModuleRepositories, TableRepository, Upsert
+from harness.types.repositories.parameters import LIMIT, MethodParameter, annotation, of_arguments, of_columns
 from harness.types.repositories.statements import CHANGES, ROW, ROWS
 
 
@@ -57,11 +57,7 @@ class ClassWriter:
             yield self._create(table, names)
             yield self._create_many(table, names)
         for each in table.upserts:
-            about = [
-                f"Inserts a row, or changes the one that has its key ({each.source}).",
-                "What it leaves out stays.",
-            ]
-            yield self._written(table, f"upsert_{each.name}", about, statements.upsert(table, each), names)
+            yield self._upsert(table, each, names)
         if table.key and table.updated and shape.updatable:
             yield self._update(table, names)
         if table.key and shape.deletable:
@@ -74,24 +70,19 @@ class ClassWriter:
         for view in views:
             own = model(view.name.table, "Record")
             name = names.free(identifier(view.name.table), f"view {view.name}")
-            about = [f"Returns all rows of the view {view.name}.", view.comment or ""]
-            yield Method(name, (), f"list[{own}]", about, "_all", statements.view(view), own)
+            about = [f"Returns the rows of the view {view.name}, at most `limit`.", view.comment or ""]
+            yield Method(name, [LIMIT], f"list[{own}]", about, "_all", statements.view(view), own)
         for function in functions:
             yield self._function(function, names)
 
     def _find(self, table: TableRepository, lookup: Lookup, names: ModuleNames) -> Method:
         own = _record(table.shape)
         name = names.free(identifier("_".join(filter(None, ("find", lookup.name)))), f"lookup {lookup.name}")
-        one = f"Returns the row with {'that key' if not lookup.name else 'these values'}, or None: {lookup.source}."
-        several = (
-            f"Returns the rows with {'this value' if len(lookup.columns) == 1 else 'these values'}: {lookup.source}."
-        )
-        order = f"In the order of {', '.join(lookup.order)}." if lookup.order and not lookup.is_one else ""
         return Method(
             name=name,
-            parameters=self._of_columns(table.shape, lookup.columns),
+            parameters=[*self._of_columns(table.shape, lookup.columns), *([] if lookup.is_one else [LIMIT])],
             returns=f"{own} | None" if lookup.is_one else f"list[{own}]",
-            about=[f"{one if lookup.is_one else several} {order}"],
+            about=_about(lookup),
             runner="_first" if lookup.is_one else "_all",
             statement=statements.find(table, lookup),
             model=own,
@@ -116,6 +107,17 @@ class ClassWriter:
             model=own,
             documents=[(ROW, f"document(row{_without(table)})")],
         )
+
+    def _upsert(self, table: TableRepository, upsert: Upsert, names: ModuleNames) -> Method:
+        changed = [each.name for each in upsert.changed]
+        fixed = [each.name for each in table.inserted if each.name not in changed]
+        about = [
+            f"Inserts a row, or changes the one that has its key ({upsert.source}).",
+            f"Of a row that is there stays what is left out, and {', '.join(fixed)}.",
+        ]
+        found = self._written(table, f"upsert_{upsert.name}", about, statements.upsert(table, upsert), names)
+        needed = ", ".join(quoted(each.name) for each in upsert.columns)
+        return replace(found, documents=[(ROW, f"document(row, needs=[{needed}]{_without(table)})")])
 
     def _create_many(self, table: TableRepository, names: ModuleNames) -> Method:
         shape = table.shape
@@ -206,6 +208,19 @@ def _returning(
 
 _RUNNERS = {(True, True): "_all", (True, False): "_first", (False, True): "_dicts", (False, False): "_dict"}
 """Methods of the base that run a function: by whether its rows have a model, and there are any number of them."""
+
+
+def _about(lookup: Lookup) -> list[str]:
+    """The docstring of a lookup."""
+    where = "" if lookup.predicate is None else f" among those where {lookup.predicate}"
+    if lookup.is_one:
+        what = "that key" if not lookup.name else "this value" if len(lookup.columns) == 1 else "these values"
+        return [f"Returns the row with {what}{where}, or None ({lookup.source})."]
+    order = f", in the order of {', '.join(lookup.order)}" if lookup.order else ""
+    if not lookup.columns:
+        return [f"Returns all rows{order}, at most `limit`."]
+    what = "this value" if len(lookup.columns) == 1 else "these values"
+    return [f"Returns the rows with {what}{where} ({lookup.source}){order}, at most `limit`."]
 
 
 def _without(table: TableRepository) -> str:

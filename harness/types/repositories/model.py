@@ -15,7 +15,8 @@ class Lookup:
 
     ``name`` is the end of the method's name, empty for the key. ``terms`` are the conditions that have to hold, with a
     placeholder ``%(column)s`` for each of the ``columns``; ``order`` are the terms of ORDER BY. ``source`` is the
-    constraint or index that serves it. ``is_one`` if it finds one row at most.
+    constraint or index that serves it. ``is_one`` if it finds one row at most. With a ``predicate`` it looks among
+    the rows for which that is true.
     """
 
     name: str
@@ -24,16 +25,19 @@ class Lookup:
     order: tuple[str, ...]
     source: str
     is_one: bool
+    predicate: str | None = None
 
 
 @dataclass(frozen=True)
 class Upsert:
     """An INSERT that updates the row which has the key already.
 
-    ``target`` is the conflict target with its predicate, ``changed`` are the columns that the update may change.
+    ``columns`` are those that its key reads. ``target`` is the conflict target with its predicate, ``changed`` are the
+    columns that the update may change.
     """
 
     name: str
+    columns: tuple[Field, ...]
     target: str
     source: str
     changed: tuple[Field, ...]

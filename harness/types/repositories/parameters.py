@@ -13,7 +13,7 @@ from harness.types.python_names import identifier
 from harness.types.python_types import Annotations, is_array, is_read, python_type
 from harness.types.repositories.arguments import python_default
 
-TAKEN = ("self", "row", "rows", "changes")
+TAKEN = ("self", "row", "rows", "changes", "limit")
 """Names that the methods themselves use."""
 
 _PLAIN = {
@@ -43,6 +43,10 @@ class MethodParameter:
         """The parameter as the head of a method has it."""
         default = f" = {self.default}" if self.default is not None else ""
         return f"{self.name}: {self.annotation}{default}"
+
+
+LIMIT = MethodParameter("limit", "int | None", "limit", "None")
+"""The number of rows that are wanted at most; None for all."""
 
 
 def parameter_name(column: str) -> str:

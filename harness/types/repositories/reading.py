@@ -135,8 +135,9 @@ def _lookups(table: Table, readable: Mapping[str, Field], key: tuple[Field, ...]
         *_by_unique_keys(table, readable, order),
         *_by_indexes(table, readable, order),
         *_by_foreign_keys(table, readable, order),
+        *([Lookup("all", (), (), order, "", is_one=False)] if readable else []),
     ):
-        terms = frozenset(lookup.terms)
+        terms = frozenset(lookup.terms or (lookup.name,))
         if terms not in seen:
             seen.add(terms)
             yield lookup
@@ -154,6 +155,7 @@ def _by_unique_keys(table: Table, readable: Mapping[str, Field], order: tuple[st
                 order=order,
                 source=index.name,
                 is_one=not index.nulls_not_distinct or not any(each.nullable for each in columns),
+                predicate=index.predicate,
             )
 
 
@@ -161,16 +163,35 @@ def _by_indexes(table: Table, readable: Mapping[str, Field], order: tuple[str, .
     for index in table.indexes:
         if index.method != "btree" or not index.valid or (index.unique and not index.is_plain):
             continue
-        if not index.is_plain:
-            columns = _columns_of(index, readable)
-            if columns:
-                yield Lookup(index.name, columns, _terms(index, columns), order, index.name, is_one=False)
+        if index.is_plain:
+            yield from _by_first_columns(table, index, readable, order)
             continue
-        for count in range(1, len(index.keys) + 1 - index.unique):
-            columns = tuple(readable[each] for each in index.columns[:count] if each in readable)
-            if len(columns) == count:
-                rest = (*map(escaped, index.keys[count:]), *(each for each in order if each not in index.keys[count:]))
-                yield Lookup(_by(columns), columns, equal(columns), _apart(rest, columns), index.name, is_one=False)
+        columns = _columns_of(index, readable)
+        if columns:
+            terms = _terms(index, columns)
+            yield Lookup(index.name, columns, terms, order, index.name, is_one=False, predicate=index.predicate)
+
+
+def _by_first_columns(
+    table: Table, index: Index, readable: Mapping[str, Field], order: tuple[str, ...]
+) -> Iterator[Lookup]:
+    """The lookups by the first columns of an index; moments order rows, and nobody asks for one of them."""
+    if not all(each in readable for each in index.columns):
+        return
+    moments = [table.column(each).base_name in ("timestamp", "timestamptz") for each in index.columns]
+    for count in range(len(index.keys) + 1 - index.unique):
+        if any(moments[:count]) or (count == 0 and not moments[0]):
+            continue
+        columns = tuple(readable[each] for each in index.columns[:count])
+        listed = [readable[each] for each in index.columns if name(each) not in order]
+        called = _by(columns) if columns else f"all_{_by(listed or columns)}"
+        yield Lookup(called, columns, equal(columns), _ordered(index, count, order), index.name, is_one=False)
+
+
+def _ordered(index: Index, count: int, order: Iterable[str]) -> tuple[str, ...]:
+    """The terms of ORDER BY behind the first keys of an index: its other keys, then those of the table's key."""
+    named = {escaped(each) for each in index.expressions}
+    return (*map(escaped, index.keys[count:]), *(each for each in order if each not in named))
 
 
 def _apart(order: Iterable[str], columns: Sequence[Field]) -> tuple[str, ...]:
@@ -241,4 +262,4 @@ def _upserts(table: Table, repository: TableRepository, readable: Mapping[str, F
             where = f" where {escaped(index.predicate)}" if index.predicate else ""
             keys = ", ".join(escaped(each) if sql.is_name(each) else f"({escaped(each)})" for each in index.expressions)
             ending = "_and_".join(each.name for each in columns) if index.is_plain else index.name
-            yield Upsert(f"on_{ending}", f"({keys}){where}", index.name, changed)
+            yield Upsert(f"on_{ending}", columns, f"({keys}){where}", index.name, changed)

@@ -18,8 +18,8 @@ from harness.types.repositories.parameters import parameter_name
 _WIDTH = 104
 """Characters of a line of SQL."""
 
-ROW, ROWS, CHANGES = "row", "rows", "changes"
-"""The placeholders of documents: a row to insert, several, and the columns that an update changes."""
+ROW, ROWS, CHANGES, LIMIT = "row", "rows", "changes", "limit"
+"""Placeholders: a row to insert, several, the columns that an update changes, and how many rows are wanted."""
 
 
 @cache
@@ -47,13 +47,15 @@ def escaped(expression: str) -> str:
 
 def find(repository: TableRepository, lookup: Lookup) -> list[str]:
     """The SELECT of a lookup."""
-    order = [] if lookup.is_one or not lookup.order else [f"order by {', '.join(lookup.order)}"]
-    return [*_selected(repository.shape), *_where(lookup.terms), *order]
+    found = [*_selected(repository.shape), *(_where(lookup.terms) if lookup.terms else [])]
+    if lookup.is_one:
+        return found
+    return [*found, *([f"order by {', '.join(lookup.order)}"] if lookup.order else []), f"limit %({LIMIT})s"]
 
 
 def view(shape: TableShape) -> list[str]:
-    """The SELECT of all rows of a view."""
-    return _selected(shape)
+    """The SELECT of the rows of a view."""
+    return [*_selected(shape), f"limit %({LIMIT})s"]
 
 
 def create(repository: TableRepository) -> list[str]:
