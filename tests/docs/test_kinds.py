@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,14 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 def test_every_kind_has_its_page() -> None:
     assert sorted(page.name for page in PAGES) == sorted(KINDS)
+
+
+def test_every_kind_is_in_one_group_and_in_the_table() -> None:
+    page = (pages.KINDS.parent / "kinds.md").read_text(encoding="utf-8")
+    groups = page.partition("## Groups\n")[2].partition("## ")[0]
+    table = page.partition("| kind | what is proven |")[2].partition("\n\n")[0]
+    for part in (groups, table):
+        assert sorted(re.findall(r"\]\(kinds/(\w+)\.md\)", part)) == sorted(KINDS)
 
 
 @each_page
