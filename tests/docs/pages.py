@@ -52,6 +52,16 @@ class Page:
         return changed(self.ddl, change)
 
     @property
+    def meant(self) -> tuple[str, ...]:
+        """The DDL without the mistake."""
+        return self.changed if self.path.parent == MISTAKES else self.ddl
+
+    @property
+    def mistaken(self) -> tuple[str, ...]:
+        """The DDL with the mistake."""
+        return self.ddl if self.path.parent == MISTAKES else self.changed
+
+    @property
     def shown(self) -> list[str]:
         """The lines of the report."""
         (block,) = self.blocks("console")

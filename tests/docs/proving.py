@@ -1,6 +1,7 @@
 """Proves the checks of a page on its DDL, and reports what is red.
 
-``python -m tests.docs.proving PAGE …`` prints what the report of each page says of its mistake.
+``python -m tests.docs.proving PAGE …`` prints what reports say of the DDL of each page: as it is meant, and
+with the mistake.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import io
 import re
 import sys
 import tempfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -25,7 +27,7 @@ from harness.server import binaries
 from harness.server.cluster import cluster
 from harness.server.connection import Connection, Server
 from tests.databases import Scratch
-from tests.docs.pages import MISTAKES, Page, file_of, migrations, table_of
+from tests.docs.pages import Page, file_of, migrations, table_of
 
 EFFORT = Effort(scenarios=3, seed=1)
 _ROLE = re.compile(r"^create role (\w+);\n", re.MULTILINE)
@@ -44,8 +46,7 @@ def prove(
     project = load(directory)
     declared = read(project, KINDS)
     schema = "" if files else f"create schema {module};\n" + "".join(ddl)
-    with server.connect() as maintenance:
-        make_roles(maintenance, schema)
+    with server.connect() as maintenance, roles(maintenance, schema):
         scratch = Scratch(server, maintenance, _ROLE.sub("", schema), force=True)
         try:
             with Prover(declared, project, scratch, EFFORT) as prover:
@@ -54,11 +55,21 @@ def prove(
             scratch.drop_all()
 
 
-def make_roles(maintenance: Connection, schema: str) -> None:
-    """Makes the roles of the DDL: they belong to the server, on which other pages have their own."""
-    for role in _ROLE.findall(schema):
-        if maintenance.execute("select from pg_roles where rolname = %s", [role]).fetchone() is None:
-            maintenance.execute(f"create role {role}".encode())
+@contextmanager
+def roles(maintenance: Connection, schema: str) -> Iterator[None]:
+    """Makes the roles of the DDL, and drops them: they belong to the server, which other tests use too."""
+    made = [role for role in _ROLE.findall(schema) if not _exists(maintenance, role)]
+    for role in made:
+        maintenance.execute(f"create role {role}".encode())
+    try:
+        yield
+    finally:
+        for role in made:
+            maintenance.execute(f"drop role {role}".encode())
+
+
+def _exists(maintenance: Connection, role: str) -> bool:
+    return maintenance.execute("select from pg_roles where rolname = %s", [role]).fetchone() is not None
 
 
 def red(outcomes: Iterable[Outcome]) -> list[Outcome]:
@@ -87,11 +98,9 @@ def main() -> None:
             for number, name in enumerate(sys.argv[1:]):
                 path = Path(name).resolve()
                 page = Page(path, path.read_text(encoding="utf-8"))
-                mistaken = page.ddl if path.parent == MISTAKES else page.changed
-                print(f"# {name}")
-                for ddl in (page.changed if mistaken is page.ddl else page.ddl, mistaken):
-                    outcomes = prove(page, ddl, server, Path(base) / f"{number}{ddl is mistaken}")
-                    print("\n".join(report(red(outcomes))) or "all is green", end="\n\n")
+                for title, ddl in {"as it is meant": page.meant, "with the mistake": page.mistaken}.items():
+                    outcomes = prove(page, ddl, server, Path(base) / f"{number} {title}")
+                    print(f"# {name} {title}", *(report(red(outcomes)) or ["all is green"]), "", sep="\n")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
 def test_every_kind_has_its_page() -> None:
-    assert sorted(page.name for page in PAGES) == sorted(KINDS)
+    assert sorted(page.name for page in PAGES) == sorted(KINDS), "write docs/reference/kinds/KIND.md"
 
 
 def test_every_kind_is_in_one_group_and_in_the_table() -> None:
@@ -46,7 +46,7 @@ def test_the_keys_are_those_of_the_code(page: Page) -> None:
 
 @each_page
 def test_the_example_is_proved(page: Page, server: Server, tmp_path: Path) -> None:
-    outcomes = prove(page, page.ddl, server, tmp_path)
+    outcomes = prove(page, page.meant, server, tmp_path)
     assert report(red(outcomes)) == []
     assert page.name in {outcome.kind for outcome in outcomes}
 
@@ -54,5 +54,5 @@ def test_the_example_is_proved(page: Page, server: Server, tmp_path: Path) -> No
 @each_page
 def test_the_mistake_is_found(page: Page, server: Server, tmp_path: Path) -> None:
     assert pages.named_kinds(page.shown) == {page.name}
-    found = report(red(prove(page, page.changed, server, tmp_path, {page.name})))
+    found = report(red(prove(page, page.mistaken, server, tmp_path, {page.name})))
     assert pages.unseen(page.shown, found) == [], "\n".join(found)

@@ -41,10 +41,10 @@ def test_the_words(page: Page) -> None:
 def test_the_mistake_is_found(page: Page, server: Server, tmp_path: Path) -> None:
     kinds = pages.named_kinds(page.shown)
     assert kinds and kinds <= {*re.findall(r"`(\w+)`", ROWS[page.name]["kinds"])}
-    found = report(red(prove(page, page.ddl, server, tmp_path, kinds)))
+    found = report(red(prove(page, page.mistaken, server, tmp_path, kinds)))
     assert pages.unseen(page.shown, found) == [], "\n".join(found)
 
 
 @each_page
 def test_the_mend_is_proved(page: Page, server: Server, tmp_path: Path) -> None:
-    assert report(red(prove(page, page.changed, server, tmp_path))) == []
+    assert report(red(prove(page, page.meant, server, tmp_path))) == []
