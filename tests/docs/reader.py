@@ -57,7 +57,7 @@ def commands(block: str) -> Iterator[tuple[str, str]]:
 
 def slips(text: str) -> list[str]:
     """Lines that are too wide, and sentences outside of code and tables that are too long."""
-    wide = [line for line in text.splitlines() if len(line) >= WIDTH]
+    wide = [line for line in text.splitlines() if len(line) >= WIDTH and not line.startswith("|")]
     prose = re.sub(r"^(?:\||#).*$", "", re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE), flags=re.M)
     sentences = re.split(r"(?<=[.:;?!])\s+|\n\n|\n- ", re.sub(r"^    .*$", "", prose, flags=re.MULTILINE))
     return wide + [sentence for sentence in sentences if len(sentence.split()) > WORDS]
