@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -96,6 +97,12 @@ class Reader:
     def undo(self) -> None:
         """Takes the last replacement back."""
         self.write(*self._replaced)
+
+    def red(self) -> set[str]:
+        """The checks that are not green now."""
+        self.harness("test", "--seed", "1", "--report", "json")
+        report = json.loads((self.place / ".harness/reports/report.json").read_text(encoding="utf-8"))
+        return {check["name"] for check in report["checks"] if check["status"] not in ("proved", "present")}
 
     def _change(self, block: str) -> None:
         head, *lines = block.splitlines(keepends=True)

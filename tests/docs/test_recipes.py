@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 
@@ -37,13 +36,6 @@ def taken_out(text: str) -> Iterator[tuple[str, str, set[str]]]:
         yield old, new, set(re.findall("`([^`]+)`", checks))
 
 
-def red(reader: Reader) -> set[str]:
-    """The checks that are not green now."""
-    reader.harness("test", "--seed", "1", "--report", "json")
-    report = json.loads((reader.place / ".harness/reports/report.json").read_text(encoding="utf-8"))
-    return {check["name"] for check in report["checks"] if check["status"] not in ("proved", "present")}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe(reader: Reader, name: str) -> None:
@@ -52,7 +44,7 @@ def test_a_recipe(reader: Reader, name: str) -> None:
     assert changes
     for old, new, checks in changes:
         reader.replace("schema.sql", old, new)
-        assert (old, red(reader)) == (old, checks)
+        assert (old, reader.red()) == (old, checks)
         reader.undo()
 
 

@@ -23,11 +23,9 @@ TAKEN_OUT = {
 @pytest.mark.slow
 def test_it_comes_out_as_it_is_written(reader: Reader) -> None:
     reader.follow(TUTORIAL)
-    for part, (file, check) in TAKEN_OUT.items():
+    for part, (file, _) in TAKEN_OUT.items():
         reader.replace(file, part, "")
-        code, out, _ = reader.harness("test", "--select", check)
-        assert (code, "  BROKEN   " in out) == (1, True), out
-        reader.undo()
+    assert reader.red() == {check for _, check in TAKEN_OUT.values()}
 
 
 def test_it_is_easy_to_read() -> None:
