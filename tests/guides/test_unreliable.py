@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.cli.conftest import ROOT
-from tests.docs.reader import Reader, page, sections, slips
+from tests.guides.reader import Reader, page, sections, slips
 
 UNRELIABLE = page("how-to/unreliable.md")
 EXAMPLES = {heading: text for heading, text in sections(UNRELIABLE).items() if heading != "All other reasons"}

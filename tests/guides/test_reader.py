@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.docs.reader import Reader, shows, slips
+from tests.guides.reader import Reader, shows, slips
 
 PRINTED = "PostgreSQL 18.6, 3 checks\n\n  proved  a  0.3 s\n  proved  b  0.4 s\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.docs.reader import Reader, page, slips
+from tests.guides.reader import Reader, page, slips
 
 TUTORIAL = page("tutorial/index.md")
 TABLES, PLACES = "schema/hall/001_tables.up.sql", "schema/hall/002_places.up.sql"

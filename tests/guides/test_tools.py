@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from tests.docs.reader import Reader, page, slips
+from tests.guides.reader import Reader, page, slips
 
 TOOLS = ["supabase", "prisma", "drizzle", "django", "rails", "flyway"]
 COMMITTED = ["project.yml", "baseline.json", "checks/.adopted.json", ".harness/schemas/checks.json"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.docs.reader import Reader, page, slips
+from tests.guides.reader import Reader, page, slips
 
 PAGES = ["how-to/triggers.md", "how-to/roles.md"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import HARNESS, Cli, Run, environment, run
-from tests.docs.reader import Reader
+from tests.guides.reader import Reader
 
 __all__ = ["environment", "run"]
 

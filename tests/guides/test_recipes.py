@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.docs.reader import DOCS, Reader, page, sections, slips
+from tests.guides.reader import DOCS, Reader, page, sections, slips
 
 FOLDER = DOCS / "how-to" / "recipes"
 PAGES = {path.stem: page(f"how-to/recipes/{path.name}") for path in FOLDER.glob("*.md")}
