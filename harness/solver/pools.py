@@ -279,9 +279,9 @@ class Pools:
     def combinations(self, table: Table, columns: Sequence[str], also: Sequence[str] = ()) -> list[Tuple]:
         """Combinations of candidate values for columns: all, or a sample of too many.
 
-        The constants of the predicates ``also`` are candidates besides those of the rules.
+        The constants of the predicates ``also``, and values that hints give, are candidates besides those of the rules.
         """
-        rules = (*self.rules(table), *map(Rule, also))
+        rules = (*self.rules(table), *map(Rule, (*also, *self.hints(table.name).predicates(table))))
         return product([self.finder.candidates(table, column, rules) for column in columns])
 
     def tied_values(self, table: Table, column: str, value: str | None) -> list[NewRow]:
