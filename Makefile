@@ -5,7 +5,7 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 # The tests start hundreds of processes: each would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: prove check test systems lint docs nightly oldest bench clean
+.PHONY: prove check test systems lint docs links nightly oldest bench clean
 
 # Prove the rules of this repository's own project on the embedded server.
 prove: .venv/installed
@@ -41,6 +41,10 @@ lint: .venv/developed
 # The pages of docs/ as a site; a link that leads nowhere is an error.
 docs: .venv/developed
 	.venv/bin/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build
+
+# Whether the sites that pages lead to answer; it needs the network.
+links: .venv/developed
+	.venv/bin/sphinx-build --quiet --builder linkcheck docs docs/_build/links
 
 nightly: .venv/developed .venv/node/installed
 	$(PYTEST) -m "nightly or not nightly"

@@ -13,6 +13,7 @@ html_title = "Harness"
 exclude_patterns = ["_build"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
+linkcheck_anchors = False
 suppress_warnings = ["misc.highlighting_failure"]
 
 REPOSITORY = "https://github.com/constraint-harness/constraint-harness/blob/main"

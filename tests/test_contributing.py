@@ -102,7 +102,7 @@ def test_what_contributors_are_told_to_call_is_there() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
     rules = (ROOT / "Makefile").read_text()
     called = set(re.findall(r"^(?:\| `|    |.*`)make (\w+)", text, re.MULTILINE))
-    assert called == {"check", "test", "systems", "prove", "nightly", "bench"}
+    assert called == {"check", "test", "docs", "links", "systems", "prove", "nightly", "bench"}
     assert all(re.search(rf"^{name}:", rules, re.MULTILINE) for name in called)
     verbs = set(re.findall(r"`harness ([a-z]+)", text + (ROOT / "SECURITY.md").read_text()))
     assert {"explain", "test"} <= verbs <= set(harness.commands)

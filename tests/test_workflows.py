@@ -64,7 +64,7 @@ def test_what_make_is_called_for_is_there() -> None:
         for line in lines(job, python="3.13", postgresql=15)
         if line.startswith("make ")
     }
-    assert called == {"lint", "test", "systems", "prove", "nightly"}
+    assert called == {"lint", "docs", "links", "test", "systems", "prove", "nightly"}
     rules = (ROOT / "Makefile").read_text()
     assert all(re.search(rf"^{name}:", rules, re.MULTILINE) for name in called)
     nightly = rules.partition("\nnightly:")[2].partition("\n\n")[0]
