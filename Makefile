@@ -22,11 +22,12 @@ check: .venv/developed
 # What a change of the tool has to pass. Nightly tests and checks are apart.
 PYTEST = .venv/bin/pytest -n auto --maxprocesses 4 --dist worksteal
 OF_SYSTEMS = tests/schema tests/mutation tests/cli/test_systems.py tests/types/test_packages.py
+OF_PAGES = tests/docs tests/guides tests/test_site.py tests/types/test_docs_types.py tests/types/test_docs_repositories.py
 test: .venv/developed .venv/node/installed
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	$(PYTEST) $(OF_SYSTEMS:%=--ignore=%)
+	$(PYTEST) $(OF_SYSTEMS:%=--ignore=%) $(OF_PAGES:%=--ignore=%)
 
 # What a change of the five systems has to pass besides: their tests by hand, and whether their checks notice mutants.
 systems: .venv/developed .venv/node/installed
@@ -38,9 +39,10 @@ lint: .venv/developed
 	.venv/bin/mypy
 	.venv/bin/harness lint
 
-# The pages of docs/ as a site; a link that leads nowhere is an error.
-docs: .venv/developed
+# The pages of docs/ as a site, in which a link that leads nowhere is an error; and all that they show, run.
+docs: .venv/developed .venv/node/installed
 	.venv/bin/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build
+	$(PYTEST) $(OF_PAGES)
 
 # Whether the sites that pages lead to answer; it needs the network.
 links: .venv/developed
