@@ -8,6 +8,7 @@ an unknown value decides nothing, as if it were NULL. :func:`condition` gives th
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from harness.types.conditions import FALSE, TRUE, Condition, Fixed, Leaf, either, every, opposite, written
@@ -49,6 +50,10 @@ def nullness(value: Expression, dialect: Dialect) -> str | None:
     return None if found == FALSE else written(found, dialect)
 
 
+_VALUES = (ColumnRead, ConstantValue, Call)
+"""Values of type boolean that a language has as they are; all others are predicates, which it states."""
+
+
 class _Statement:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
@@ -75,6 +80,8 @@ class _Statement:
                 return either((self.unknown(value), self.is_true(value)))
             case IsDistinct(left=left, right=right):
                 return either((self.unknown(left), self.unknown(right), self._distinct(left, right)))
+            case Coalesce(arguments=arguments) if not all(isinstance(each, _VALUES) for each in arguments):
+                return either((self.unknown(predicate), self._first(arguments, self.holds)))
             case _:
                 return either((*self._missing(predicate), self._test(predicate)))
 
@@ -103,8 +110,17 @@ class _Statement:
             case IsDistinct(left=left, right=right):
                 known = (opposite(self.unknown(each)) for each in (left, right))
                 return every((*known, self._distinct(left, right)))
+            case Coalesce(arguments=arguments) if not all(isinstance(each, _VALUES) for each in arguments):
+                return every((opposite(self.unknown(predicate)), self._first(arguments, self.is_true)))
             case _:
                 return every((*map(opposite, self._missing(predicate)), self._test(predicate)))
+
+    def _first(self, predicates: Sequence[Expression], last: Callable[[Expression], Condition]) -> Condition:
+        """The condition that the first predicate which is not null is true; of the ``last`` one as is asked."""
+        first, *others = predicates
+        if not others:
+            return last(first)
+        return either((self.is_true(first), every((self.null(first), self._first(others, last)))))
 
     def null(self, value: Expression) -> Condition:
         """The condition that a value is NULL, if it is known."""

@@ -82,3 +82,25 @@ def test_they_compile(tmp_path: Path, server: Server) -> None:
             write(directory, render(tmp_path, output, types).texts)
             for version in (6, 7):
                 assert compiled(directory, version, emit=False) == ""
+
+
+OF_PREDICATES = {
+    "null_is_false": "coalesce(low <= high, false)",
+    "null_is_true": "coalesce(low <= high, true)",
+    "the_second_counts": "coalesce(low > 1, high > 1)",
+    "negated": "not coalesce(low > 1, high > 1, false)",
+    "of_a_flag": "coalesce(low > 1, flag)",
+    "compared": "coalesce(low > high, false) = coalesce(flag, false)",
+    "within_or": "low is null or coalesce(high > 5 and flag, low < 3)",
+}
+
+
+@pytest.mark.parametrize("name", OF_PREDICATES)
+def test_the_first_predicate_that_is_not_null_counts(tmp_path: Path, server: Server, name: str) -> None:
+    columns = "low integer, high integer default 4, flag boolean, id integer not null"
+    table = f"create table app.t ({columns}, constraint {name} check ({OF_PREDICATES[name]}));"
+    with proving(tmp_path, server, f"create schema app; {table}", {}, rows=60) as found:
+        for output in (ZOD, PYDANTIC):
+            (verdict,) = found.verdicts(output).values()
+            assert [rule.name for rule in verdict.shape.rules] == [name]
+            assert verdict.disagreements == [] and verdict.broken[name] > 0, verdict.lines()
