@@ -111,10 +111,9 @@ def _texts(output: TypesOutput, types: DatabaseTypes, repositories: DatabaseRepo
     from harness.types.zod import render as zod
 
     if output.language == "pydantic":
-        models = pydantic(types, output.case)
         if repositories is None:
-            return models
-        return with_repositories(types, repositories, output.role, models, output.case)
+            return pydantic(types, output.case)
+        return with_repositories(types, repositories, output.role, output.case)
     return (zod if output.language == "zod" else typescript)(types, output.driver, output.case)
 
 

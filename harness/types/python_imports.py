@@ -66,8 +66,13 @@ def imports(code: str, known: Mapping[str, str] = IMPORTED) -> list[str]:
     return "\n\n".join("\n".join(group) for group in groups if group).split("\n")
 
 
+def in_order(name: str) -> tuple[bool, bool, str]:
+    """Returns the key by which names are sorted where they are imported: constants, classes, then functions."""
+    return not name.isupper(), not name[0].isupper(), name
+
+
 def _import(source: str, names: list[str]) -> Iterator[str]:
-    names.sort(key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    names.sort(key=in_order)
     line = f"from {source} import {', '.join(names)}"
     if fits(line):
         yield line

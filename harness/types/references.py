@@ -38,11 +38,12 @@ def with_references(
     A role that may not read a table gets none of it. ``refused`` are rows of seeds that the schema does not take.
     Raises :class:`ProjectError` if such a table has one of these, has no rows, or no key for them.
     """
-    for table in declared.keys() & refused.keys():
-        raise _incomplete(table, refused[table])
     modules = []
     for module in types.modules:
         shapes = [each for each in module.tables if each.name in declared and each.selectable]
+        for each in shapes:
+            if each.name in refused:
+                raise _incomplete(each.name, refused[each.name])
         found = (_rows(catalog.table(each.name), each, *declared[each.name], connection) for each in shapes)
         modules.append(replace(module, references=tuple(found)))
     return replace(types, modules=tuple(modules))
@@ -60,7 +61,8 @@ def _incomplete(table: TableName, rows: RefusedRows) -> ProjectError:
 
 def _stored(connection: psycopg.Connection[Any], table: TableName) -> Iterator[Mapping[str, Any]]:
     """The rows of a table in the order in which they were put in, with values as JSON has them."""
-    query = f"select to_jsonb(t)::text from only {qualified(table)} as t order by ctid"
+    # Not to_jsonb(t): that would be a column, if the table has one called t.
+    query = f"select to_jsonb(t.*)::text from {qualified(table)} as t order by t.tableoid, t.ctid"
     for (text,) in connection.execute(query.encode()):
         yield json.loads(text, parse_float=Decimal)
 

@@ -6,6 +6,7 @@ import itertools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -100,7 +101,8 @@ def machine(server: Server, name: Callable[[], str]) -> type[RuleBasedStateMachi
         def rollback(self, steps: int | None, everything: bool) -> None:
             count = len(self.applied) if everything else 1 if steps is None else steps
             expected = self.applied[::-1][:count]
-            assert self.runner.rollback(steps=steps, all=everything) == expected
+            given: dict[str, Any] = {} if steps is None else {"steps": steps}
+            assert self.runner.rollback(all=everything, **given) == expected
             self.applied = self.applied[: len(self.applied) - len(expected)]
 
         @rule(data=st.data())

@@ -113,13 +113,12 @@ class TriedMethods:
         given |= {"rows": [self._sent(row)]} if "rows" in given else {}
         given |= {"changes": self._model("Update")()} if "changes" in given else {}
         try:
-            with self._undone():
+            with _needing_a_key(), self._undone():
                 method(**given)
+                return "accepted", 200
         except importlib.import_module(self._package.name).Refusal as refusal:
             return refusal.sqlstate, refusal.status
-        except ValueError:  # a key that is NULL
-            return None
-        return "accepted", 200
+        return None
 
     def _with_rows(self, drawn: DrawnRow) -> None:
         rows = [stored for each in (drawn.row, *drawn.variants[:VARIANTS]) if (stored := self._stored(each))]
@@ -203,8 +202,7 @@ class TriedMethods:
 
     def _upsert(self, repository: Any, record: Any) -> None:
         for name in methods(self._class, "upsert"):
-            # A key that is NULL finds nothing, and is not taken.
-            with suppress(ValueError), self._undone(), self._allowed():
+            with _needing_a_key(), self._undone(), self._allowed():
                 found = getattr(repository, name)(self._sent(record.__dict__))
                 assert _without_times(found) == _without_times(record), name
                 self._done.add(name)
@@ -278,6 +276,16 @@ class TriedMethods:
                 yield
         except refusals.Refusal as refused:
             assert type(refused).__name__ != "PrivilegeRefusal", refused
+
+
+@contextmanager
+def _needing_a_key() -> Iterator[None]:
+    """Lets an upsert refuse a row whose key is NULL, and nothing else."""
+    try:
+        yield
+    except ValueError as error:
+        if "has to be given: by it a row is found" not in str(error):
+            raise
 
 
 def _parameters(method: Any) -> list[str]:

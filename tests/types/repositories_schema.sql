@@ -44,6 +44,15 @@ create table app.marks (mark text);
 create table app.connection (id integer primary key, email text not null);
 create table app.changes (changes integer primary key, note text);
 
+create table app.named (
+    t integer primary key,
+    stored text, sent text, given text, found text, value text, row text, "limit" text,
+    "a column whose name has many words in it" text, "another-column-whose-name-has-hyphens" text,
+    "one ""quoted""" text, "\""" text default 'x'
+);
+create function app.named_one(wanted integer) returns app.named language sql
+as $$ select * from app.named where t = wanted $$;
+
 create view app.adults as
 select p.id, p.email from app.people as p where p.born < '2008-01-01';
 

@@ -23,7 +23,6 @@ from harness.kinds.toolkit.constraints import RefusedBy
 from harness.project.model import TableName
 from harness.server.connection import Connection, Server
 from harness.types import queries, reading
-from harness.types.pydantic_models import render
 from harness.types.repositories import package
 from harness.types.repositories import reading as repositories
 from harness.types.repositories.model import status
@@ -43,7 +42,7 @@ def written(
     characters = queries.ServerCharacters(connection)
     types = reading.read(catalog, around, reading.Declared(), ["app"], characters)
     found = repositories.read(types, catalog, around, checks)
-    texts = package.render(types, found, role, render(types), "snake")
+    texts = package.render(types, found, role, "snake")
     own = directory / f"repositories_{next(_numbers)}"
     own.mkdir()
     for name, text in texts.items():
@@ -192,6 +191,22 @@ def test_a_table_without_a_key_has_no_verbs_of_one_row(app: Any) -> None:
     own = {name for name in vars(type(app.marks)) if not name.startswith("_")}
     assert own == {"find_all", "create", "create_many"}
     assert app.marks.create(_models(app).MarksInsert(mark="x")).mark == "x"
+
+
+def test_columns_may_be_called_as_anything_in_the_statements_is(app: Any) -> None:
+    """As their aliases and placeholders are; with blanks, hyphens, and quotes."""
+    insert, update = _models(app).NamedInsert, _models(app).NamedUpdate
+    columns = ("stored", "sent", "given", "found", "value", "row", "limit")
+    names = [*columns, *(each for each in insert.model_fields if each not in (*columns, "t"))]
+    one, two = app.named.create_many([insert(t=number, **dict.fromkeys(names, "a")) for number in (1, 2)])
+    assert all(getattr(one, each) == "a" for each in names) and len(names) == 11
+    assert app.named.create(insert(t=3, sent="b")).sent == "b"
+    for each in names:
+        assert getattr(app.named.update(2, update(**{each: "c"})), each) == "c"
+    assert app.named.upsert_on_t(insert(t=1, value="d")).value == "d"
+    found = app.named.find(1)
+    assert (found.value, found.sent) == ("d", "a") and app.named.named_one(1) == found
+    assert app.named.named_one(-1) is None and app.named.find_all(1) == [found] and two.t == 2
 
 
 def test_a_table_may_be_called_as_an_attribute_is(app: Any) -> None:

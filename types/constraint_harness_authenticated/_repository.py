@@ -43,8 +43,9 @@ class Refusal(Exception):
         cls, name: str | None = None, of: str | None = None, sqlstate: str = "", routines: Sequence[str] = ()
     ) -> None:
         cls.of, cls.name = of, name
-        if name is not None:
-            _CLASSES[of or sqlstate, name] = cls
+        if name is not None and of is not None:
+            _CLASSES[of, name] = cls
+        if name is not None and sqlstate:
             _CLASSES.setdefault((sqlstate, name), cls)
         for routine in routines:
             _CLASSES.setdefault((sqlstate, f"{routine}()"), cls)

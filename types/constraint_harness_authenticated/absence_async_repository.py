@@ -272,16 +272,16 @@ class AsyncCommunicationLogsRepository(AsyncRepository):
                 id, organisation_id, sickness_case_id, author_id, contact_date, contact_type, notes, created_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.organisation_id,
                 given.sickness_case_id,
                 given.author_id,
                 given.contact_date,
                 given.contact_type,
                 given.notes,
-                case when sent ? 'created_at' then given.created_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.communication_logs, sent) as given
+            cross join jsonb_populate_record(null::absence.communication_logs, sent.value) as given
             returning
                 id, organisation_id, sickness_case_id, author_id, contact_date, contact_type, notes, created_at
             """,
@@ -423,13 +423,13 @@ class AsyncDepartmentsRepository(AsyncRepository):
             """
             insert into absence.departments (id, organisation_id, name, created_at, updated_at)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.organisation_id,
                 given.name,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.departments, sent) as given
+            cross join jsonb_populate_record(null::absence.departments, sent.value) as given
             returning id, organisation_id, name, created_at, updated_at
             """,
             {"rows": documents(rows)},
@@ -454,7 +454,7 @@ class AsyncDepartmentsRepository(AsyncRepository):
             on conflict (id) do update
             set (organisation_id, name, created_at, updated_at) = (
                 select organisation_id, name, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, organisation_id, name, created_at, updated_at
             """,
@@ -480,7 +480,7 @@ class AsyncDepartmentsRepository(AsyncRepository):
             on conflict (id, organisation_id) do update
             set (name, created_at, updated_at) = (
                 select name, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, organisation_id, name, created_at, updated_at
             """,
@@ -506,7 +506,7 @@ class AsyncDepartmentsRepository(AsyncRepository):
             on conflict (organisation_id, name) do update
             set (created_at, updated_at) = (
                 select created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, organisation_id, name, created_at, updated_at
             """,
@@ -521,7 +521,7 @@ class AsyncDepartmentsRepository(AsyncRepository):
             update absence.departments as stored
             set (id, organisation_id, name, created_at, updated_at) = (
                 select id, organisation_id, name, created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning stored.id, stored.organisation_id, stored.name, stored.created_at, stored.updated_at
@@ -728,7 +728,7 @@ class AsyncEmployeesRepository(AsyncRepository):
                 created_at, updated_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.organisation_id,
                 given.user_id,
                 given.department_id,
@@ -737,10 +737,10 @@ class AsyncEmployeesRepository(AsyncRepository):
                 given.gp_name,
                 given.gp_address,
                 given.gp_phone,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.employees, sent) as given
+            cross join jsonb_populate_record(null::absence.employees, sent.value) as given
             returning
                 id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
                 created_at, updated_at
@@ -778,9 +778,10 @@ class AsyncEmployeesRepository(AsyncRepository):
                 organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
                 created_at, updated_at
             ) = (
-                select organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
+                select
+                    organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
                     created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
@@ -819,7 +820,7 @@ class AsyncEmployeesRepository(AsyncRepository):
                 user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone, created_at, updated_at
             ) = (
                 select user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
@@ -838,9 +839,10 @@ class AsyncEmployeesRepository(AsyncRepository):
                 id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
                 created_at, updated_at
             ) = (
-                select id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
+                select
+                    id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
                     created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -1101,20 +1103,20 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
                 completed_at, notes, created_at, updated_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.organisation_id,
                 given.sickness_case_id,
                 given.milestone_key,
                 given.action_type,
-                case when sent ? 'status' then given.status else 'PENDING'::text end,
+                case when sent.value ? 'status' then given.status else 'PENDING'::text end,
                 given.due_date,
                 given.completed_by,
                 given.completed_at,
                 given.notes,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.milestone_actions, sent) as given
+            cross join jsonb_populate_record(null::absence.milestone_actions, sent.value) as given
             returning
                 id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
                 completed_at, notes, created_at, updated_at
@@ -1153,9 +1155,10 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
                 organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
                 completed_at, notes, created_at, updated_at
             ) = (
-                select organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
+                select
+                    organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
                     completed_at, notes, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
@@ -1195,9 +1198,10 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
                 organisation_id, action_type, status, due_date, completed_by, completed_at, notes, created_at,
                 updated_at
             ) = (
-                select organisation_id, action_type, status, due_date, completed_by, completed_at, notes, created_at,
+                select
+                    organisation_id, action_type, status, due_date, completed_by, completed_at, notes, created_at,
                     updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
@@ -1213,12 +1217,13 @@ class AsyncMilestoneActionsRepository(AsyncRepository):
             """
             update absence.milestone_actions as stored
             set (
-                id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date,
-                completed_by, completed_at, notes, created_at, updated_at
+                id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
+                completed_at, notes, created_at, updated_at
             ) = (
-                select id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date,
-                    completed_by, completed_at, notes, created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                select
+                    id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
+                    completed_at, notes, created_at, updated_at
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -1527,16 +1532,16 @@ class AsyncMilestoneConfigsRepository(AsyncRepository):
                 id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.organisation_id,
                 given.milestone_key,
                 given.label,
                 given.day_offset,
-                case when sent ? 'is_active' then given.is_active else true end,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'is_active' then given.is_active else true end,
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.milestone_configs, sent) as given
+            cross join jsonb_populate_record(null::absence.milestone_configs, sent.value) as given
             returning id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
             """,
             {"rows": documents(rows)},
@@ -1566,7 +1571,7 @@ class AsyncMilestoneConfigsRepository(AsyncRepository):
             on conflict (id) do update
             set (organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at) = (
                 select organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
             """,
@@ -1597,7 +1602,7 @@ class AsyncMilestoneConfigsRepository(AsyncRepository):
             on conflict (milestone_key) where (organisation_id IS NULL) do update
             set (organisation_id, label, day_offset, is_active, created_at, updated_at) = (
                 select organisation_id, label, day_offset, is_active, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
             """,
@@ -1628,7 +1633,7 @@ class AsyncMilestoneConfigsRepository(AsyncRepository):
             on conflict (organisation_id, milestone_key) where (organisation_id IS NOT NULL) do update
             set (label, day_offset, is_active, created_at, updated_at) = (
                 select label, day_offset, is_active, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
             """,
@@ -1643,7 +1648,7 @@ class AsyncMilestoneConfigsRepository(AsyncRepository):
             update absence.milestone_configs as stored
             set (id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at) = (
                 select id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -1764,13 +1769,13 @@ class AsyncOrganisationsRepository(AsyncRepository):
             """
             insert into absence.organisations (id, name, slug, created_at, updated_at)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.name,
                 given.slug,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.organisations, sent) as given
+            cross join jsonb_populate_record(null::absence.organisations, sent.value) as given
             returning id, name, slug, created_at, updated_at
             """,
             {"rows": documents(rows)},
@@ -1795,7 +1800,7 @@ class AsyncOrganisationsRepository(AsyncRepository):
             on conflict (id) do update
             set (name, slug, created_at, updated_at) = (
                 select name, slug, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, name, slug, created_at, updated_at
             """,
@@ -1821,7 +1826,7 @@ class AsyncOrganisationsRepository(AsyncRepository):
             on conflict (slug) do update
             set (name, created_at, updated_at) = (
                 select name, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, name, slug, created_at, updated_at
             """,
@@ -1836,7 +1841,7 @@ class AsyncOrganisationsRepository(AsyncRepository):
             update absence.organisations as stored
             set (id, name, slug, created_at, updated_at) = (
                 select id, name, slug, created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning stored.id, stored.name, stored.slug, stored.created_at, stored.updated_at
@@ -2073,19 +2078,19 @@ class AsyncSicknessCasesRepository(AsyncRepository):
                 status, notes, created_at, updated_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.organisation_id,
                 given.employee_id,
                 given.reported_by,
                 given.absence_type,
                 given.absence_start_date,
                 given.absence_end_date,
-                case when sent ? 'status' then given.status else 'REPORTED'::text end,
+                case when sent.value ? 'status' then given.status else 'REPORTED'::text end,
                 given.notes,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.sickness_cases, sent) as given
+            cross join jsonb_populate_record(null::absence.sickness_cases, sent.value) as given
             returning
                 id, organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
                 status, notes, created_at, updated_at
@@ -2123,9 +2128,10 @@ class AsyncSicknessCasesRepository(AsyncRepository):
                 organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
                 status, notes, created_at, updated_at
             ) = (
-                select organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
+                select
+                    organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
                     status, notes, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
@@ -2164,9 +2170,10 @@ class AsyncSicknessCasesRepository(AsyncRepository):
                 employee_id, reported_by, absence_type, absence_start_date, absence_end_date, status, notes,
                 created_at, updated_at
             ) = (
-                select employee_id, reported_by, absence_type, absence_start_date, absence_end_date, status, notes,
+                select
+                    employee_id, reported_by, absence_type, absence_start_date, absence_end_date, status, notes,
                     created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
@@ -2182,12 +2189,13 @@ class AsyncSicknessCasesRepository(AsyncRepository):
             """
             update absence.sickness_cases as stored
             set (
-                id, organisation_id, employee_id, reported_by, absence_type, absence_start_date,
-                absence_end_date, status, notes, created_at, updated_at
+                id, organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
+                status, notes, created_at, updated_at
             ) = (
-                select id, organisation_id, employee_id, reported_by, absence_type, absence_start_date,
-                    absence_end_date, status, notes, created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                select
+                    id, organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
+                    status, notes, created_at, updated_at
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -2327,13 +2335,13 @@ class AsyncUserRolesRepository(AsyncRepository):
             """
             insert into absence.user_roles (id, user_id, organisation_id, role, created_at)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.user_id,
                 given.organisation_id,
                 given.role,
-                case when sent ? 'created_at' then given.created_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.user_roles, sent) as given
+            cross join jsonb_populate_record(null::absence.user_roles, sent.value) as given
             returning id, user_id, organisation_id, role, created_at
             """,
             {"rows": documents(rows)},
@@ -2358,7 +2366,7 @@ class AsyncUserRolesRepository(AsyncRepository):
             on conflict (id) do update
             set (user_id, organisation_id, role, created_at) = (
                 select user_id, organisation_id, role, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, organisation_id, role, created_at
             """,
@@ -2384,7 +2392,7 @@ class AsyncUserRolesRepository(AsyncRepository):
             on conflict (user_id, organisation_id, role) do update
             set created_at = (
                 select created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, organisation_id, role, created_at
             """,
@@ -2399,7 +2407,7 @@ class AsyncUserRolesRepository(AsyncRepository):
             update absence.user_roles as stored
             set (id, user_id, organisation_id, role, created_at) = (
                 select id, user_id, organisation_id, role, created_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning stored.id, stored.user_id, stored.organisation_id, stored.role, stored.created_at
@@ -2487,13 +2495,13 @@ class AsyncUsersRepository(AsyncRepository):
             """
             insert into absence.users (id, email, name, created_at, updated_at)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.email,
                 given.name,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.users, sent) as given
+            cross join jsonb_populate_record(null::absence.users, sent.value) as given
             returning id, email, name, created_at, updated_at
             """,
             {"rows": documents(rows)},
@@ -2518,7 +2526,7 @@ class AsyncUsersRepository(AsyncRepository):
             on conflict (id) do update
             set (email, name, created_at, updated_at) = (
                 select email, name, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, email, name, created_at, updated_at
             """,
@@ -2544,7 +2552,7 @@ class AsyncUsersRepository(AsyncRepository):
             on conflict (email) do update
             set (name, created_at, updated_at) = (
                 select name, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, email, name, created_at, updated_at
             """,
@@ -2559,7 +2567,7 @@ class AsyncUsersRepository(AsyncRepository):
             update absence.users as stored
             set (email, name, created_at, updated_at) = (
                 select email, name, created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning stored.id, stored.email, stored.name, stored.created_at, stored.updated_at

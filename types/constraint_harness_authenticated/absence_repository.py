@@ -270,16 +270,16 @@ class CommunicationLogsRepository(Repository):
                 id, organisation_id, sickness_case_id, author_id, contact_date, contact_type, notes, created_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.organisation_id,
                 given.sickness_case_id,
                 given.author_id,
                 given.contact_date,
                 given.contact_type,
                 given.notes,
-                case when sent ? 'created_at' then given.created_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.communication_logs, sent) as given
+            cross join jsonb_populate_record(null::absence.communication_logs, sent.value) as given
             returning
                 id, organisation_id, sickness_case_id, author_id, contact_date, contact_type, notes, created_at
             """,
@@ -421,13 +421,13 @@ class DepartmentsRepository(Repository):
             """
             insert into absence.departments (id, organisation_id, name, created_at, updated_at)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.organisation_id,
                 given.name,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.departments, sent) as given
+            cross join jsonb_populate_record(null::absence.departments, sent.value) as given
             returning id, organisation_id, name, created_at, updated_at
             """,
             {"rows": documents(rows)},
@@ -452,7 +452,7 @@ class DepartmentsRepository(Repository):
             on conflict (id) do update
             set (organisation_id, name, created_at, updated_at) = (
                 select organisation_id, name, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, organisation_id, name, created_at, updated_at
             """,
@@ -478,7 +478,7 @@ class DepartmentsRepository(Repository):
             on conflict (id, organisation_id) do update
             set (name, created_at, updated_at) = (
                 select name, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, organisation_id, name, created_at, updated_at
             """,
@@ -504,7 +504,7 @@ class DepartmentsRepository(Repository):
             on conflict (organisation_id, name) do update
             set (created_at, updated_at) = (
                 select created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, organisation_id, name, created_at, updated_at
             """,
@@ -519,7 +519,7 @@ class DepartmentsRepository(Repository):
             update absence.departments as stored
             set (id, organisation_id, name, created_at, updated_at) = (
                 select id, organisation_id, name, created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning stored.id, stored.organisation_id, stored.name, stored.created_at, stored.updated_at
@@ -726,7 +726,7 @@ class EmployeesRepository(Repository):
                 created_at, updated_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.organisation_id,
                 given.user_id,
                 given.department_id,
@@ -735,10 +735,10 @@ class EmployeesRepository(Repository):
                 given.gp_name,
                 given.gp_address,
                 given.gp_phone,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.employees, sent) as given
+            cross join jsonb_populate_record(null::absence.employees, sent.value) as given
             returning
                 id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
                 created_at, updated_at
@@ -776,9 +776,10 @@ class EmployeesRepository(Repository):
                 organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
                 created_at, updated_at
             ) = (
-                select organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
+                select
+                    organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
                     created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
@@ -817,7 +818,7 @@ class EmployeesRepository(Repository):
                 user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone, created_at, updated_at
             ) = (
                 select user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
@@ -836,9 +837,10 @@ class EmployeesRepository(Repository):
                 id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
                 created_at, updated_at
             ) = (
-                select id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
+                select
+                    id, organisation_id, user_id, department_id, manager_id, name, gp_name, gp_address, gp_phone,
                     created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -1097,20 +1099,20 @@ class MilestoneActionsRepository(Repository):
                 completed_at, notes, created_at, updated_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.organisation_id,
                 given.sickness_case_id,
                 given.milestone_key,
                 given.action_type,
-                case when sent ? 'status' then given.status else 'PENDING'::text end,
+                case when sent.value ? 'status' then given.status else 'PENDING'::text end,
                 given.due_date,
                 given.completed_by,
                 given.completed_at,
                 given.notes,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.milestone_actions, sent) as given
+            cross join jsonb_populate_record(null::absence.milestone_actions, sent.value) as given
             returning
                 id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
                 completed_at, notes, created_at, updated_at
@@ -1149,9 +1151,10 @@ class MilestoneActionsRepository(Repository):
                 organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
                 completed_at, notes, created_at, updated_at
             ) = (
-                select organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
+                select
+                    organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
                     completed_at, notes, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
@@ -1191,9 +1194,10 @@ class MilestoneActionsRepository(Repository):
                 organisation_id, action_type, status, due_date, completed_by, completed_at, notes, created_at,
                 updated_at
             ) = (
-                select organisation_id, action_type, status, due_date, completed_by, completed_at, notes, created_at,
+                select
+                    organisation_id, action_type, status, due_date, completed_by, completed_at, notes, created_at,
                     updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
@@ -1209,12 +1213,13 @@ class MilestoneActionsRepository(Repository):
             """
             update absence.milestone_actions as stored
             set (
-                id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date,
-                completed_by, completed_at, notes, created_at, updated_at
+                id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
+                completed_at, notes, created_at, updated_at
             ) = (
-                select id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date,
-                    completed_by, completed_at, notes, created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                select
+                    id, organisation_id, sickness_case_id, milestone_key, action_type, status, due_date, completed_by,
+                    completed_at, notes, created_at, updated_at
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -1521,16 +1526,16 @@ class MilestoneConfigsRepository(Repository):
                 id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.organisation_id,
                 given.milestone_key,
                 given.label,
                 given.day_offset,
-                case when sent ? 'is_active' then given.is_active else true end,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'is_active' then given.is_active else true end,
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.milestone_configs, sent) as given
+            cross join jsonb_populate_record(null::absence.milestone_configs, sent.value) as given
             returning id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
             """,
             {"rows": documents(rows)},
@@ -1560,7 +1565,7 @@ class MilestoneConfigsRepository(Repository):
             on conflict (id) do update
             set (organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at) = (
                 select organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
             """,
@@ -1591,7 +1596,7 @@ class MilestoneConfigsRepository(Repository):
             on conflict (milestone_key) where (organisation_id IS NULL) do update
             set (organisation_id, label, day_offset, is_active, created_at, updated_at) = (
                 select organisation_id, label, day_offset, is_active, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
             """,
@@ -1622,7 +1627,7 @@ class MilestoneConfigsRepository(Repository):
             on conflict (organisation_id, milestone_key) where (organisation_id IS NOT NULL) do update
             set (label, day_offset, is_active, created_at, updated_at) = (
                 select label, day_offset, is_active, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
             """,
@@ -1637,7 +1642,7 @@ class MilestoneConfigsRepository(Repository):
             update absence.milestone_configs as stored
             set (id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at) = (
                 select id, organisation_id, milestone_key, label, day_offset, is_active, created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -1758,13 +1763,13 @@ class OrganisationsRepository(Repository):
             """
             insert into absence.organisations (id, name, slug, created_at, updated_at)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.name,
                 given.slug,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.organisations, sent) as given
+            cross join jsonb_populate_record(null::absence.organisations, sent.value) as given
             returning id, name, slug, created_at, updated_at
             """,
             {"rows": documents(rows)},
@@ -1789,7 +1794,7 @@ class OrganisationsRepository(Repository):
             on conflict (id) do update
             set (name, slug, created_at, updated_at) = (
                 select name, slug, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, name, slug, created_at, updated_at
             """,
@@ -1815,7 +1820,7 @@ class OrganisationsRepository(Repository):
             on conflict (slug) do update
             set (name, created_at, updated_at) = (
                 select name, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, name, slug, created_at, updated_at
             """,
@@ -1830,7 +1835,7 @@ class OrganisationsRepository(Repository):
             update absence.organisations as stored
             set (id, name, slug, created_at, updated_at) = (
                 select id, name, slug, created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning stored.id, stored.name, stored.slug, stored.created_at, stored.updated_at
@@ -2065,19 +2070,19 @@ class SicknessCasesRepository(Repository):
                 status, notes, created_at, updated_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.organisation_id,
                 given.employee_id,
                 given.reported_by,
                 given.absence_type,
                 given.absence_start_date,
                 given.absence_end_date,
-                case when sent ? 'status' then given.status else 'REPORTED'::text end,
+                case when sent.value ? 'status' then given.status else 'REPORTED'::text end,
                 given.notes,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.sickness_cases, sent) as given
+            cross join jsonb_populate_record(null::absence.sickness_cases, sent.value) as given
             returning
                 id, organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
                 status, notes, created_at, updated_at
@@ -2115,9 +2120,10 @@ class SicknessCasesRepository(Repository):
                 organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
                 status, notes, created_at, updated_at
             ) = (
-                select organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
+                select
+                    organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
                     status, notes, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
@@ -2156,9 +2162,10 @@ class SicknessCasesRepository(Repository):
                 employee_id, reported_by, absence_type, absence_start_date, absence_end_date, status, notes,
                 created_at, updated_at
             ) = (
-                select employee_id, reported_by, absence_type, absence_start_date, absence_end_date, status, notes,
+                select
+                    employee_id, reported_by, absence_type, absence_start_date, absence_end_date, status, notes,
                     created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
@@ -2174,12 +2181,13 @@ class SicknessCasesRepository(Repository):
             """
             update absence.sickness_cases as stored
             set (
-                id, organisation_id, employee_id, reported_by, absence_type, absence_start_date,
-                absence_end_date, status, notes, created_at, updated_at
+                id, organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
+                status, notes, created_at, updated_at
             ) = (
-                select id, organisation_id, employee_id, reported_by, absence_type, absence_start_date,
-                    absence_end_date, status, notes, created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                select
+                    id, organisation_id, employee_id, reported_by, absence_type, absence_start_date, absence_end_date,
+                    status, notes, created_at, updated_at
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -2319,13 +2327,13 @@ class UserRolesRepository(Repository):
             """
             insert into absence.user_roles (id, user_id, organisation_id, role, created_at)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.user_id,
                 given.organisation_id,
                 given.role,
-                case when sent ? 'created_at' then given.created_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.user_roles, sent) as given
+            cross join jsonb_populate_record(null::absence.user_roles, sent.value) as given
             returning id, user_id, organisation_id, role, created_at
             """,
             {"rows": documents(rows)},
@@ -2350,7 +2358,7 @@ class UserRolesRepository(Repository):
             on conflict (id) do update
             set (user_id, organisation_id, role, created_at) = (
                 select user_id, organisation_id, role, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, organisation_id, role, created_at
             """,
@@ -2376,7 +2384,7 @@ class UserRolesRepository(Repository):
             on conflict (user_id, organisation_id, role) do update
             set created_at = (
                 select created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, organisation_id, role, created_at
             """,
@@ -2391,7 +2399,7 @@ class UserRolesRepository(Repository):
             update absence.user_roles as stored
             set (id, user_id, organisation_id, role, created_at) = (
                 select id, user_id, organisation_id, role, created_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning stored.id, stored.user_id, stored.organisation_id, stored.role, stored.created_at
@@ -2479,13 +2487,13 @@ class UsersRepository(Repository):
             """
             insert into absence.users (id, email, name, created_at, updated_at)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.email,
                 given.name,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::absence.users, sent) as given
+            cross join jsonb_populate_record(null::absence.users, sent.value) as given
             returning id, email, name, created_at, updated_at
             """,
             {"rows": documents(rows)},
@@ -2510,7 +2518,7 @@ class UsersRepository(Repository):
             on conflict (id) do update
             set (email, name, created_at, updated_at) = (
                 select email, name, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, email, name, created_at, updated_at
             """,
@@ -2536,7 +2544,7 @@ class UsersRepository(Repository):
             on conflict (email) do update
             set (name, created_at, updated_at) = (
                 select name, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, email, name, created_at, updated_at
             """,
@@ -2551,7 +2559,7 @@ class UsersRepository(Repository):
             update absence.users as stored
             set (email, name, created_at, updated_at) = (
                 select email, name, created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning stored.id, stored.email, stored.name, stored.created_at, stored.updated_at

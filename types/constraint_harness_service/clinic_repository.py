@@ -157,17 +157,17 @@ class AppointmentsRepository(Repository):
                 id, doctor_id, patient_name, patient_phone, appointment_date, status, notes, created_at, updated_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.doctor_id,
                 given.patient_name,
                 given.patient_phone,
                 given.appointment_date,
-                case when sent ? 'status' then given.status else 'pending'::text end,
+                case when sent.value ? 'status' then given.status else 'pending'::text end,
                 given.notes,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::clinic.appointments, sent) as given
+            cross join jsonb_populate_record(null::clinic.appointments, sent.value) as given
             returning
                 id, doctor_id, patient_name, patient_phone, appointment_date, status, notes, created_at, updated_at
             """,
@@ -201,7 +201,7 @@ class AppointmentsRepository(Repository):
                 doctor_id, patient_name, patient_phone, appointment_date, status, notes, created_at, updated_at
             ) = (
                 select doctor_id, patient_name, patient_phone, appointment_date, status, notes, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, doctor_id, patient_name, patient_phone, appointment_date, status, notes, created_at, updated_at
@@ -216,12 +216,11 @@ class AppointmentsRepository(Repository):
             """
             update clinic.appointments as stored
             set (
-                id, doctor_id, patient_name, patient_phone, appointment_date, status, notes, created_at,
-                updated_at
+                id, doctor_id, patient_name, patient_phone, appointment_date, status, notes, created_at, updated_at
             ) = (
-                select id, doctor_id, patient_name, patient_phone, appointment_date, status, notes, created_at,
-                    updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                select
+                    id, doctor_id, patient_name, patient_phone, appointment_date, status, notes, created_at, updated_at
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -414,7 +413,7 @@ class AuditLogsRepository(Repository):
                 created_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.correlation_id,
                 given.user_id,
                 given.action,
@@ -423,9 +422,9 @@ class AuditLogsRepository(Repository):
                 given.status,
                 given.error_message,
                 given.metadata,
-                case when sent ? 'created_at' then given.created_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::clinic.audit_logs, sent) as given
+            cross join jsonb_populate_record(null::clinic.audit_logs, sent.value) as given
             returning
                 id, correlation_id, user_id, action, resource_type, resource_id, status, error_message, metadata,
                 created_at
@@ -581,16 +580,16 @@ class AvailabilityRepository(Repository):
                 id, doctor_id, day_of_week, start_time, end_time, is_available, created_at, updated_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.doctor_id,
                 given.day_of_week,
                 given.start_time,
                 given.end_time,
-                case when sent ? 'is_available' then given.is_available else true end,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'is_available' then given.is_available else true end,
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::clinic.availability, sent) as given
+            cross join jsonb_populate_record(null::clinic.availability, sent.value) as given
             returning id, doctor_id, day_of_week, start_time, end_time, is_available, created_at, updated_at
             """,
             {"rows": documents(rows)},
@@ -620,7 +619,7 @@ class AvailabilityRepository(Repository):
             on conflict (id) do update
             set (doctor_id, day_of_week, start_time, end_time, is_available, created_at, updated_at) = (
                 select doctor_id, day_of_week, start_time, end_time, is_available, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, doctor_id, day_of_week, start_time, end_time, is_available, created_at, updated_at
             """,
@@ -653,7 +652,7 @@ class AvailabilityRepository(Repository):
             on conflict (doctor_id, day_of_week, start_time, end_time) do update
             set (is_available, created_at, updated_at) = (
                 select is_available, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, doctor_id, day_of_week, start_time, end_time, is_available, created_at, updated_at
             """,
@@ -668,7 +667,7 @@ class AvailabilityRepository(Repository):
             update clinic.availability as stored
             set (id, doctor_id, day_of_week, start_time, end_time, is_available, created_at, updated_at) = (
                 select id, doctor_id, day_of_week, start_time, end_time, is_available, created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -786,14 +785,14 @@ class BlockedTimesRepository(Repository):
             """
             insert into clinic.blocked_times (id, doctor_id, start_time, end_time, reason, created_at)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.doctor_id,
                 given.start_time,
                 given.end_time,
                 given.reason,
-                case when sent ? 'created_at' then given.created_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::clinic.blocked_times, sent) as given
+            cross join jsonb_populate_record(null::clinic.blocked_times, sent.value) as given
             returning id, doctor_id, start_time, end_time, reason, created_at
             """,
             {"rows": documents(rows)},
@@ -819,7 +818,7 @@ class BlockedTimesRepository(Repository):
             on conflict (id) do update
             set (doctor_id, start_time, end_time, reason, created_at) = (
                 select doctor_id, start_time, end_time, reason, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, doctor_id, start_time, end_time, reason, created_at
             """,
@@ -834,7 +833,7 @@ class BlockedTimesRepository(Repository):
             update clinic.blocked_times as stored
             set (id, doctor_id, start_time, end_time, reason, created_at) = (
                 select id, doctor_id, start_time, end_time, reason, created_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -1014,16 +1013,16 @@ class ConversationsRepository(Repository):
                 id, doctor_id, patient_id, platform, platform_conversation_id, status, created_at, updated_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.doctor_id,
                 given.patient_id,
                 given.platform,
                 given.platform_conversation_id,
-                case when sent ? 'status' then given.status else 'active'::text end,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'status' then given.status else 'active'::text end,
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::clinic.conversations, sent) as given
+            cross join jsonb_populate_record(null::clinic.conversations, sent.value) as given
             returning id, doctor_id, patient_id, platform, platform_conversation_id, status, created_at, updated_at
             """,
             {"rows": documents(rows)},
@@ -1053,7 +1052,7 @@ class ConversationsRepository(Repository):
             on conflict (id) do update
             set (doctor_id, patient_id, platform, platform_conversation_id, status, created_at, updated_at) = (
                 select doctor_id, patient_id, platform, platform_conversation_id, status, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, doctor_id, patient_id, platform, platform_conversation_id, status, created_at, updated_at
             """,
@@ -1086,7 +1085,7 @@ class ConversationsRepository(Repository):
             on conflict (doctor_id, platform, platform_conversation_id) do update
             set (patient_id, status, created_at, updated_at) = (
                 select patient_id, status, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, doctor_id, patient_id, platform, platform_conversation_id, status, created_at, updated_at
             """,
@@ -1101,7 +1100,7 @@ class ConversationsRepository(Repository):
             update clinic.conversations as stored
             set (id, doctor_id, patient_id, platform, platform_conversation_id, status, created_at, updated_at) = (
                 select id, doctor_id, patient_id, platform, platform_conversation_id, status, created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -1239,15 +1238,15 @@ class MessagesRepository(Repository):
                 id, conversation_id, platform_message_id, sender_type, content, intent, created_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.conversation_id,
                 given.platform_message_id,
                 given.sender_type,
                 given.content,
                 given.intent,
-                case when sent ? 'created_at' then given.created_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::clinic.messages, sent) as given
+            cross join jsonb_populate_record(null::clinic.messages, sent.value) as given
             returning id, conversation_id, platform_message_id, sender_type, content, intent, created_at
             """,
             {"rows": documents(rows)},
@@ -1276,7 +1275,7 @@ class MessagesRepository(Repository):
             on conflict (id) do update
             set (conversation_id, platform_message_id, sender_type, content, intent, created_at) = (
                 select conversation_id, platform_message_id, sender_type, content, intent, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, conversation_id, platform_message_id, sender_type, content, intent, created_at
             """,
@@ -1306,7 +1305,7 @@ class MessagesRepository(Repository):
             on conflict (conversation_id, platform_message_id) do update
             set (sender_type, content, intent, created_at) = (
                 select sender_type, content, intent, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, conversation_id, platform_message_id, sender_type, content, intent, created_at
             """,
@@ -1321,7 +1320,7 @@ class MessagesRepository(Repository):
             update clinic.messages as stored
             set (id, conversation_id, platform_message_id, sender_type, content, intent, created_at) = (
                 select id, conversation_id, platform_message_id, sender_type, content, intent, created_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -1414,15 +1413,15 @@ class PatientsRepository(Repository):
             """
             insert into clinic.patients (id, name, phone, date_of_birth, gender, created_at, updated_at)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.name,
                 given.phone,
                 given.date_of_birth,
                 given.gender,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::clinic.patients, sent) as given
+            cross join jsonb_populate_record(null::clinic.patients, sent.value) as given
             returning id, name, phone, date_of_birth, gender, created_at, updated_at
             """,
             {"rows": documents(rows)},
@@ -1449,7 +1448,7 @@ class PatientsRepository(Repository):
             on conflict (id) do update
             set (name, phone, date_of_birth, gender, created_at, updated_at) = (
                 select name, phone, date_of_birth, gender, created_at, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, name, phone, date_of_birth, gender, created_at, updated_at
             """,
@@ -1464,7 +1463,7 @@ class PatientsRepository(Repository):
             update clinic.patients as stored
             set (id, name, phone, date_of_birth, gender, created_at, updated_at) = (
                 select id, name, phone, date_of_birth, gender, created_at, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -1601,14 +1600,14 @@ class WebhookIdempotencyRepository(Repository):
             select
                 given.event_id,
                 given.provider,
-                case when sent ? 'received_at' then given.received_at else now() end,
-                case when sent ? 'status' then given.status else 'pending'::text end,
+                case when sent.value ? 'received_at' then given.received_at else now() end,
+                case when sent.value ? 'status' then given.status else 'pending'::text end,
                 given.processed_at,
                 given.correlation_id,
                 given.error_message,
-                case when sent ? 'retry_count' then given.retry_count else 0 end
+                case when sent.value ? 'retry_count' then given.retry_count else 0 end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::clinic.webhook_idempotency, sent) as given
+            cross join jsonb_populate_record(null::clinic.webhook_idempotency, sent.value) as given
             returning
                 event_id, provider, received_at, status, processed_at, correlation_id, error_message, retry_count
             """,
@@ -1639,7 +1638,7 @@ class WebhookIdempotencyRepository(Repository):
             on conflict (event_id) do update
             set (provider, received_at, status, processed_at, correlation_id, error_message, retry_count) = (
                 select provider, received_at, status, processed_at, correlation_id, error_message, retry_count
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 event_id, provider, received_at, status, processed_at, correlation_id, error_message, retry_count
@@ -1654,12 +1653,10 @@ class WebhookIdempotencyRepository(Repository):
             """
             update clinic.webhook_idempotency as stored
             set (
-                event_id, provider, received_at, status, processed_at, correlation_id, error_message,
-                retry_count
+                event_id, provider, received_at, status, processed_at, correlation_id, error_message, retry_count
             ) = (
-                select event_id, provider, received_at, status, processed_at, correlation_id, error_message,
-                    retry_count
-                from jsonb_populate_record(stored, %(changes)s)
+                select event_id, provider, received_at, status, processed_at, correlation_id, error_message, retry_count
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.event_id = %(event_id)s
             returning

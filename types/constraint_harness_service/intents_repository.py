@@ -172,10 +172,10 @@ class IntentExecutionsRepository(Repository):
                 message_preview, evaluation_ms, generation_ms, delivery_ms, error_message
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.intent_id,
                 given.user_id,
-                case when sent ? 'executed_at' then given.executed_at else now() end,
+                case when sent.value ? 'executed_at' then given.executed_at else now() end,
                 given.trigger_type,
                 given.trigger_data,
                 given.status,
@@ -187,7 +187,7 @@ class IntentExecutionsRepository(Repository):
                 given.delivery_ms,
                 given.error_message
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::intents.intent_executions, sent) as given
+            cross join jsonb_populate_record(null::intents.intent_executions, sent.value) as given
             returning
                 id, intent_id, user_id, executed_at, trigger_type, trigger_data, status, gate_result, message_id,
                 message_preview, evaluation_ms, generation_ms, delivery_ms, error_message
@@ -228,9 +228,10 @@ class IntentExecutionsRepository(Repository):
                 intent_id, user_id, executed_at, trigger_type, trigger_data, status, gate_result, message_id,
                 message_preview, evaluation_ms, generation_ms, delivery_ms, error_message
             ) = (
-                select intent_id, user_id, executed_at, trigger_type, trigger_data, status, gate_result, message_id,
+                select
+                    intent_id, user_id, executed_at, trigger_type, trigger_data, status, gate_result, message_id,
                     message_preview, evaluation_ms, generation_ms, delivery_ms, error_message
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, intent_id, user_id, executed_at, trigger_type, trigger_data, status, gate_result, message_id,
@@ -246,12 +247,13 @@ class IntentExecutionsRepository(Repository):
             """
             update intents.intent_executions as stored
             set (
-                id, intent_id, user_id, executed_at, trigger_type, trigger_data, status, gate_result,
-                message_id, message_preview, evaluation_ms, generation_ms, delivery_ms, error_message
+                id, intent_id, user_id, executed_at, trigger_type, trigger_data, status, gate_result, message_id,
+                message_preview, evaluation_ms, generation_ms, delivery_ms, error_message
             ) = (
-                select id, intent_id, user_id, executed_at, trigger_type, trigger_data, status, gate_result,
-                    message_id, message_preview, evaluation_ms, generation_ms, delivery_ms, error_message
-                from jsonb_populate_record(stored, %(changes)s)
+                select
+                    id, intent_id, user_id, executed_at, trigger_type, trigger_data, status, gate_result, message_id,
+                    message_preview, evaluation_ms, generation_ms, delivery_ms, error_message
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -485,32 +487,32 @@ class ScheduledIntentsRepository(Repository):
                 max_executions, created_at, updated_at, created_by, metadata
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.user_id,
                 given.intent_name,
                 given.description,
                 given.trigger_type,
                 given.trigger_schedule,
                 given.trigger_condition,
-                case when sent ? 'action_type' then given.action_type else 'notify'::text end,
+                case when sent.value ? 'action_type' then given.action_type else 'notify'::text end,
                 given.action_context,
-                case when sent ? 'action_priority' then given.action_priority else 'normal'::text end,
+                case when sent.value ? 'action_priority' then given.action_priority else 'normal'::text end,
                 given.next_check,
                 given.last_checked,
                 given.last_executed,
-                case when sent ? 'execution_count' then given.execution_count else 0 end,
+                case when sent.value ? 'execution_count' then given.execution_count else 0 end,
                 given.last_execution_status,
                 given.last_execution_error,
                 given.last_message_id,
-                case when sent ? 'enabled' then given.enabled else true end,
+                case when sent.value ? 'enabled' then given.enabled else true end,
                 given.expires_at,
                 given.max_executions,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end,
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end,
                 given.created_by,
-                case when sent ? 'metadata' then given.metadata else '{}'::jsonb end
+                case when sent.value ? 'metadata' then given.metadata else '{}'::jsonb end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::intents.scheduled_intents, sent) as given
+            cross join jsonb_populate_record(null::intents.scheduled_intents, sent.value) as given
             returning
                 id, user_id, intent_name, description, trigger_type, trigger_schedule, trigger_condition,
                 action_type, action_context, action_priority, next_check, last_checked, last_executed,
@@ -562,16 +564,17 @@ class ScheduledIntentsRepository(Repository):
             from jsonb_populate_record(null::intents.scheduled_intents, %(row)s) as given
             on conflict (id) do update
             set (
-                user_id, intent_name, description, trigger_type, trigger_schedule, trigger_condition,
-                action_type, action_context, action_priority, next_check, last_checked, last_executed,
-                execution_count, last_execution_status, last_execution_error, last_message_id, enabled,
-                expires_at, max_executions, created_at, updated_at, created_by, metadata
+                user_id, intent_name, description, trigger_type, trigger_schedule, trigger_condition, action_type,
+                action_context, action_priority, next_check, last_checked, last_executed, execution_count,
+                last_execution_status, last_execution_error, last_message_id, enabled, expires_at, max_executions,
+                created_at, updated_at, created_by, metadata
             ) = (
-                select user_id, intent_name, description, trigger_type, trigger_schedule, trigger_condition,
-                    action_type, action_context, action_priority, next_check, last_checked, last_executed,
-                    execution_count, last_execution_status, last_execution_error, last_message_id, enabled,
-                    expires_at, max_executions, created_at, updated_at, created_by, metadata
-                from jsonb_populate_record(stored, %(row)s)
+                select
+                    user_id, intent_name, description, trigger_type, trigger_schedule, trigger_condition, action_type,
+                    action_context, action_priority, next_check, last_checked, last_executed, execution_count,
+                    last_execution_status, last_execution_error, last_message_id, enabled, expires_at, max_executions,
+                    created_at, updated_at, created_by, metadata
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, user_id, intent_name, description, trigger_type, trigger_schedule, trigger_condition,
@@ -626,14 +629,15 @@ class ScheduledIntentsRepository(Repository):
             set (
                 intent_name, description, trigger_type, trigger_schedule, trigger_condition, action_type,
                 action_context, action_priority, next_check, last_checked, last_executed, execution_count,
-                last_execution_status, last_execution_error, last_message_id, enabled, expires_at,
-                max_executions, created_at, updated_at, created_by, metadata
+                last_execution_status, last_execution_error, last_message_id, enabled, expires_at, max_executions,
+                created_at, updated_at, created_by, metadata
             ) = (
-                select intent_name, description, trigger_type, trigger_schedule, trigger_condition, action_type,
+                select
+                    intent_name, description, trigger_type, trigger_schedule, trigger_condition, action_type,
                     action_context, action_priority, next_check, last_checked, last_executed, execution_count,
-                    last_execution_status, last_execution_error, last_message_id, enabled, expires_at,
-                    max_executions, created_at, updated_at, created_by, metadata
-                from jsonb_populate_record(stored, %(row)s)
+                    last_execution_status, last_execution_error, last_message_id, enabled, expires_at, max_executions,
+                    created_at, updated_at, created_by, metadata
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, user_id, intent_name, description, trigger_type, trigger_schedule, trigger_condition,
@@ -653,14 +657,15 @@ class ScheduledIntentsRepository(Repository):
             set (
                 id, user_id, intent_name, description, trigger_type, trigger_schedule, trigger_condition,
                 action_type, action_context, action_priority, next_check, last_checked, last_executed,
-                execution_count, last_execution_status, last_execution_error, last_message_id, enabled,
-                expires_at, max_executions, created_at, updated_at, created_by, metadata
+                execution_count, last_execution_status, last_execution_error, last_message_id, enabled, expires_at,
+                max_executions, created_at, updated_at, created_by, metadata
             ) = (
-                select id, user_id, intent_name, description, trigger_type, trigger_schedule, trigger_condition,
+                select
+                    id, user_id, intent_name, description, trigger_type, trigger_schedule, trigger_condition,
                     action_type, action_context, action_priority, next_check, last_checked, last_executed,
-                    execution_count, last_execution_status, last_execution_error, last_message_id, enabled,
-                    expires_at, max_executions, created_at, updated_at, created_by, metadata
-                from jsonb_populate_record(stored, %(changes)s)
+                    execution_count, last_execution_status, last_execution_error, last_message_id, enabled, expires_at,
+                    max_executions, created_at, updated_at, created_by, metadata
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning

@@ -151,19 +151,19 @@ class AsyncHumanReviewQueueRepository(AsyncRepository):
                 resolution_notes, created_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.thread_id,
                 given.review_type,
                 given.reason,
                 given.safety_score,
                 given.context,
-                case when sent ? 'status' then given.status else 'pending'::text end,
+                case when sent.value ? 'status' then given.status else 'pending'::text end,
                 given.resolved_by,
                 given.resolved_at,
                 given.resolution_notes,
-                case when sent ? 'created_at' then given.created_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::orchestrator.human_review_queue, sent) as given
+            cross join jsonb_populate_record(null::orchestrator.human_review_queue, sent.value) as given
             returning
                 id, thread_id, review_type, reason, safety_score, context, status, resolved_by, resolved_at,
                 resolution_notes, created_at
@@ -201,9 +201,10 @@ class AsyncHumanReviewQueueRepository(AsyncRepository):
                 thread_id, review_type, reason, safety_score, context, status, resolved_by, resolved_at,
                 resolution_notes, created_at
             ) = (
-                select thread_id, review_type, reason, safety_score, context, status, resolved_by, resolved_at,
+                select
+                    thread_id, review_type, reason, safety_score, context, status, resolved_by, resolved_at,
                     resolution_notes, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, thread_id, review_type, reason, safety_score, context, status, resolved_by, resolved_at,
@@ -222,9 +223,10 @@ class AsyncHumanReviewQueueRepository(AsyncRepository):
                 id, thread_id, review_type, reason, safety_score, context, status, resolved_by, resolved_at,
                 resolution_notes, created_at
             ) = (
-                select id, thread_id, review_type, reason, safety_score, context, status, resolved_by, resolved_at,
+                select
+                    id, thread_id, review_type, reason, safety_score, context, status, resolved_by, resolved_at,
                     resolution_notes, created_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -402,25 +404,25 @@ class AsyncOrchestratorRunsRepository(AsyncRepository):
                 error
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.thread_id,
                 given.project_id,
                 given.story_id,
-                case when sent ? 'phase' then given.phase else 'planning'::text end,
+                case when sent.value ? 'phase' then given.phase else 'planning'::text end,
                 given.current_agent,
-                case when sent ? 'gate_status' then given.gate_status else 'pending'::text end,
-                case when sent ? 'safety_score' then given.safety_score else 1.00 end,
+                case when sent.value ? 'gate_status' then given.gate_status else 'pending'::text end,
+                case when sent.value ? 'safety_score' then given.safety_score else 1.00 end,
                 given.violations,
-                case when sent ? 'requires_human_review' then given.requires_human_review else false end,
-                case when sent ? 'tokens_used' then given.tokens_used else 0 end,
-                case when sent ? 'cost_usd' then given.cost_usd else 0 end,
-                case when sent ? 'started_at' then given.started_at else now() end,
+                case when sent.value ? 'requires_human_review' then given.requires_human_review else false end,
+                case when sent.value ? 'tokens_used' then given.tokens_used else 0 end,
+                case when sent.value ? 'cost_usd' then given.cost_usd else 0 end,
+                case when sent.value ? 'started_at' then given.started_at else now() end,
                 given.completed_at,
-                case when sent ? 'updated_at' then given.updated_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end,
                 given.files_created,
                 given.error
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::orchestrator.orchestrator_runs, sent) as given
+            cross join jsonb_populate_record(null::orchestrator.orchestrator_runs, sent.value) as given
             returning
                 id, thread_id, project_id, story_id, phase, current_agent, gate_status, safety_score, violations,
                 requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at, files_created,
@@ -464,13 +466,14 @@ class AsyncOrchestratorRunsRepository(AsyncRepository):
             on conflict (id) do update
             set (
                 project_id, story_id, phase, current_agent, gate_status, safety_score, violations,
-                requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at,
-                files_created, error
+                requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at, files_created,
+                error
             ) = (
-                select project_id, story_id, phase, current_agent, gate_status, safety_score, violations,
-                    requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at,
-                    files_created, error
-                from jsonb_populate_record(stored, %(row)s)
+                select
+                    project_id, story_id, phase, current_agent, gate_status, safety_score, violations,
+                    requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at, files_created,
+                    error
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, thread_id, project_id, story_id, phase, current_agent, gate_status, safety_score, violations,
@@ -515,13 +518,14 @@ class AsyncOrchestratorRunsRepository(AsyncRepository):
             on conflict (thread_id) do update
             set (
                 project_id, story_id, phase, current_agent, gate_status, safety_score, violations,
-                requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at,
-                files_created, error
+                requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at, files_created,
+                error
             ) = (
-                select project_id, story_id, phase, current_agent, gate_status, safety_score, violations,
-                    requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at,
-                    files_created, error
-                from jsonb_populate_record(stored, %(row)s)
+                select
+                    project_id, story_id, phase, current_agent, gate_status, safety_score, violations,
+                    requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at, files_created,
+                    error
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, thread_id, project_id, story_id, phase, current_agent, gate_status, safety_score, violations,
@@ -539,13 +543,14 @@ class AsyncOrchestratorRunsRepository(AsyncRepository):
             update orchestrator.orchestrator_runs as stored
             set (
                 id, project_id, story_id, phase, current_agent, gate_status, safety_score, violations,
-                requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at,
-                files_created, error
+                requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at, files_created,
+                error
             ) = (
-                select id, project_id, story_id, phase, current_agent, gate_status, safety_score, violations,
-                    requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at,
-                    files_created, error
-                from jsonb_populate_record(stored, %(changes)s)
+                select
+                    id, project_id, story_id, phase, current_agent, gate_status, safety_score, violations,
+                    requires_human_review, tokens_used, cost_usd, started_at, completed_at, updated_at, files_created,
+                    error
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning

@@ -148,7 +148,7 @@ class AsyncAuditLogRepository(AsyncRepository):
                 correlation_id, source_ip, user_agent, created_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.actor_user_id,
                 given.actor_type,
                 given.subject_user_id,
@@ -159,9 +159,9 @@ class AsyncAuditLogRepository(AsyncRepository):
                 given.correlation_id,
                 given.source_ip,
                 given.user_agent,
-                case when sent ? 'created_at' then given.created_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::weeksmith.audit_log, sent) as given
+            cross join jsonb_populate_record(null::weeksmith.audit_log, sent.value) as given
             returning
                 id, actor_user_id, actor_type, subject_user_id, action, before_state, after_state, rationale,
                 correlation_id, source_ip, user_agent, created_at
@@ -241,14 +241,14 @@ class AsyncChatMessageRepository(AsyncRepository):
             """
             insert into weeksmith.chat_message (id, session_id, role, content, proposal_json, created_at)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.session_id,
                 given.role,
                 given.content,
                 given.proposal_json,
-                case when sent ? 'created_at' then given.created_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::weeksmith.chat_message, sent) as given
+            cross join jsonb_populate_record(null::weeksmith.chat_message, sent.value) as given
             returning id, session_id, role, content, proposal_json, created_at
             """,
             {"rows": documents(rows)},
@@ -274,7 +274,7 @@ class AsyncChatMessageRepository(AsyncRepository):
             on conflict (id) do update
             set (session_id, role, content, proposal_json, created_at) = (
                 select session_id, role, content, proposal_json, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, session_id, role, content, proposal_json, created_at
             """,
@@ -289,7 +289,7 @@ class AsyncChatMessageRepository(AsyncRepository):
             update weeksmith.chat_message as stored
             set (id, session_id, role, content, proposal_json, created_at) = (
                 select id, session_id, role, content, proposal_json, created_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -410,14 +410,14 @@ class AsyncChatSessionRepository(AsyncRepository):
             """
             insert into weeksmith.chat_session (id, user_id, cycle_id, started_at, ended_at, summary_md)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.user_id,
                 given.cycle_id,
-                case when sent ? 'started_at' then given.started_at else now() end,
+                case when sent.value ? 'started_at' then given.started_at else now() end,
                 given.ended_at,
                 given.summary_md
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::weeksmith.chat_session, sent) as given
+            cross join jsonb_populate_record(null::weeksmith.chat_session, sent.value) as given
             returning id, user_id, cycle_id, started_at, ended_at, summary_md
             """,
             {"rows": documents(rows)},
@@ -443,7 +443,7 @@ class AsyncChatSessionRepository(AsyncRepository):
             on conflict (id) do update
             set (user_id, cycle_id, started_at, ended_at, summary_md) = (
                 select user_id, cycle_id, started_at, ended_at, summary_md
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, cycle_id, started_at, ended_at, summary_md
             """,
@@ -458,7 +458,7 @@ class AsyncChatSessionRepository(AsyncRepository):
             update weeksmith.chat_session as stored
             set (id, user_id, cycle_id, started_at, ended_at, summary_md) = (
                 select id, user_id, cycle_id, started_at, ended_at, summary_md
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -561,14 +561,14 @@ class AsyncCycleRepository(AsyncRepository):
             """
             insert into weeksmith.cycle (id, user_id, start_date, end_date, current_week, created_at)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.user_id,
                 given.start_date,
                 given.end_date,
-                case when sent ? 'current_week' then given.current_week else 1 end,
-                case when sent ? 'created_at' then given.created_at else now() end
+                case when sent.value ? 'current_week' then given.current_week else 1 end,
+                case when sent.value ? 'created_at' then given.created_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::weeksmith.cycle, sent) as given
+            cross join jsonb_populate_record(null::weeksmith.cycle, sent.value) as given
             returning id, user_id, start_date, end_date, current_week, created_at
             """,
             {"rows": documents(rows)},
@@ -594,7 +594,7 @@ class AsyncCycleRepository(AsyncRepository):
             on conflict (id) do update
             set (user_id, start_date, end_date, current_week, created_at) = (
                 select user_id, start_date, end_date, current_week, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, start_date, end_date, current_week, created_at
             """,
@@ -621,7 +621,7 @@ class AsyncCycleRepository(AsyncRepository):
             on conflict (id, user_id) do update
             set (start_date, end_date, current_week, created_at) = (
                 select start_date, end_date, current_week, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, start_date, end_date, current_week, created_at
             """,
@@ -636,7 +636,7 @@ class AsyncCycleRepository(AsyncRepository):
             update weeksmith.cycle as stored
             set (user_id, start_date, end_date, current_week, created_at) = (
                 select user_id, start_date, end_date, current_week, created_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -784,16 +784,16 @@ class AsyncGoalRepository(AsyncRepository):
             """
             insert into weeksmith.goal (id, user_id, cycle_id, type, description, start_week, end_week, created_at)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.user_id,
                 given.cycle_id,
                 given.type,
                 given.description,
                 given.start_week,
                 given.end_week,
-                case when sent ? 'created_at' then given.created_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::weeksmith.goal, sent) as given
+            cross join jsonb_populate_record(null::weeksmith.goal, sent.value) as given
             returning id, user_id, cycle_id, type, description, start_week, end_week, created_at
             """,
             {"rows": documents(rows)},
@@ -823,7 +823,7 @@ class AsyncGoalRepository(AsyncRepository):
             on conflict (id) do update
             set (user_id, cycle_id, type, description, start_week, end_week, created_at) = (
                 select user_id, cycle_id, type, description, start_week, end_week, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, cycle_id, type, description, start_week, end_week, created_at
             """,
@@ -854,7 +854,7 @@ class AsyncGoalRepository(AsyncRepository):
             on conflict (id, user_id) do update
             set (cycle_id, type, description, start_week, end_week, created_at) = (
                 select cycle_id, type, description, start_week, end_week, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, cycle_id, type, description, start_week, end_week, created_at
             """,
@@ -885,7 +885,7 @@ class AsyncGoalRepository(AsyncRepository):
             on conflict (cycle_id, type) do update
             set (user_id, description, start_week, end_week, created_at) = (
                 select user_id, description, start_week, end_week, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, cycle_id, type, description, start_week, end_week, created_at
             """,
@@ -900,7 +900,7 @@ class AsyncGoalRepository(AsyncRepository):
             update weeksmith.goal as stored
             set (id, user_id, cycle_id, type, description, start_week, end_week, created_at) = (
                 select id, user_id, cycle_id, type, description, start_week, end_week, created_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -1114,20 +1114,20 @@ class AsyncPlanItemRepository(AsyncRepository):
                 updated_at
             )
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.user_id,
                 given.plan_id,
                 given.goal_id,
                 given.task_id,
                 given.unit,
                 given.qty,
-                case when sent ? 'completed_qty' then given.completed_qty else 0 end,
-                case when sent ? 'status' then given.status else 'planned'::weeksmith.plan_item_status end,
+                case when sent.value ? 'completed_qty' then given.completed_qty else 0 end,
+                case when sent.value ? 'status' then given.status else 'planned'::weeksmith.plan_item_status end,
                 given.notes,
-                case when sent ? 'created_at' then given.created_at else now() end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::weeksmith.plan_item, sent) as given
+            cross join jsonb_populate_record(null::weeksmith.plan_item, sent.value) as given
             returning
                 id, user_id, plan_id, goal_id, task_id, unit, qty, completed_qty, status, notes, created_at,
                 updated_at
@@ -1163,12 +1163,11 @@ class AsyncPlanItemRepository(AsyncRepository):
             from jsonb_populate_record(null::weeksmith.plan_item, %(row)s) as given
             on conflict (id) do update
             set (
-                user_id, plan_id, goal_id, task_id, unit, qty, completed_qty, status, notes, created_at,
-                updated_at
+                user_id, plan_id, goal_id, task_id, unit, qty, completed_qty, status, notes, created_at, updated_at
             ) = (
-                select user_id, plan_id, goal_id, task_id, unit, qty, completed_qty, status, notes, created_at,
-                    updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                select
+                    user_id, plan_id, goal_id, task_id, unit, qty, completed_qty, status, notes, created_at, updated_at
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning
                 id, user_id, plan_id, goal_id, task_id, unit, qty, completed_qty, status, notes, created_at,
@@ -1187,9 +1186,10 @@ class AsyncPlanItemRepository(AsyncRepository):
                 id, user_id, plan_id, goal_id, task_id, unit, qty, completed_qty, status, notes, created_at,
                 updated_at
             ) = (
-                select id, user_id, plan_id, goal_id, task_id, unit, qty, completed_qty, status, notes, created_at,
+                select
+                    id, user_id, plan_id, goal_id, task_id, unit, qty, completed_qty, status, notes, created_at,
                     updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -1294,15 +1294,15 @@ class AsyncTaskRepository(AsyncRepository):
             """
             insert into weeksmith.task (id, user_id, title, unit, default_qty, tags, created_at)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.user_id,
                 given.title,
-                case when sent ? 'unit' then given.unit else 'count'::text end,
-                case when sent ? 'default_qty' then given.default_qty else 0 end,
+                case when sent.value ? 'unit' then given.unit else 'count'::text end,
+                case when sent.value ? 'default_qty' then given.default_qty else 0 end,
                 given.tags,
-                case when sent ? 'created_at' then given.created_at else now() end
+                case when sent.value ? 'created_at' then given.created_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::weeksmith.task, sent) as given
+            cross join jsonb_populate_record(null::weeksmith.task, sent.value) as given
             returning id, user_id, title, unit, default_qty, tags, created_at
             """,
             {"rows": documents(rows)},
@@ -1329,7 +1329,7 @@ class AsyncTaskRepository(AsyncRepository):
             on conflict (id) do update
             set (user_id, title, unit, default_qty, tags, created_at) = (
                 select user_id, title, unit, default_qty, tags, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, title, unit, default_qty, tags, created_at
             """,
@@ -1357,7 +1357,7 @@ class AsyncTaskRepository(AsyncRepository):
             on conflict (id, user_id) do update
             set (title, unit, default_qty, tags, created_at) = (
                 select title, unit, default_qty, tags, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, title, unit, default_qty, tags, created_at
             """,
@@ -1372,7 +1372,7 @@ class AsyncTaskRepository(AsyncRepository):
             update weeksmith.task as stored
             set (id, user_id, title, unit, default_qty, tags, created_at) = (
                 select id, user_id, title, unit, default_qty, tags, created_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -1464,16 +1464,16 @@ class AsyncVisionRepository(AsyncRepository):
             """
             insert into weeksmith.vision (id, user_id, daily, weekly, year, life, tags, updated_at)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.user_id,
-                case when sent ? 'daily' then given.daily else ''::text end,
-                case when sent ? 'weekly' then given.weekly else ''::text end,
-                case when sent ? 'year' then given.year else ''::text end,
-                case when sent ? 'life' then given.life else ''::text end,
-                case when sent ? 'tags' then given.tags else '{}'::text[] end,
-                case when sent ? 'updated_at' then given.updated_at else now() end
+                case when sent.value ? 'daily' then given.daily else ''::text end,
+                case when sent.value ? 'weekly' then given.weekly else ''::text end,
+                case when sent.value ? 'year' then given.year else ''::text end,
+                case when sent.value ? 'life' then given.life else ''::text end,
+                case when sent.value ? 'tags' then given.tags else '{}'::text[] end,
+                case when sent.value ? 'updated_at' then given.updated_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::weeksmith.vision, sent) as given
+            cross join jsonb_populate_record(null::weeksmith.vision, sent.value) as given
             returning id, user_id, daily, weekly, year, life, tags, updated_at
             """,
             {"rows": documents(rows)},
@@ -1501,7 +1501,7 @@ class AsyncVisionRepository(AsyncRepository):
             on conflict (id) do update
             set (user_id, daily, weekly, year, life, tags, updated_at) = (
                 select user_id, daily, weekly, year, life, tags, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, daily, weekly, year, life, tags, updated_at
             """,
@@ -1530,7 +1530,7 @@ class AsyncVisionRepository(AsyncRepository):
             on conflict (user_id) do update
             set (daily, weekly, year, life, tags, updated_at) = (
                 select daily, weekly, year, life, tags, updated_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, daily, weekly, year, life, tags, updated_at
             """,
@@ -1545,7 +1545,7 @@ class AsyncVisionRepository(AsyncRepository):
             update weeksmith.vision as stored
             set (id, user_id, daily, weekly, year, life, tags, updated_at) = (
                 select id, user_id, daily, weekly, year, life, tags, updated_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning
@@ -1695,15 +1695,15 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             """
             insert into weeksmith.weekly_plan (id, user_id, cycle_id, week_no, mode, locked_after_week, created_at)
             select
-                case when sent ? 'id' then given.id else gen_random_uuid() end,
+                case when sent.value ? 'id' then given.id else gen_random_uuid() end,
                 given.user_id,
                 given.cycle_id,
                 given.week_no,
                 given.mode,
-                case when sent ? 'locked_after_week' then given.locked_after_week else 6 end,
-                case when sent ? 'created_at' then given.created_at else now() end
+                case when sent.value ? 'locked_after_week' then given.locked_after_week else 6 end,
+                case when sent.value ? 'created_at' then given.created_at else now() end
             from jsonb_array_elements(%(rows)s) as sent
-            cross join jsonb_populate_record(null::weeksmith.weekly_plan, sent) as given
+            cross join jsonb_populate_record(null::weeksmith.weekly_plan, sent.value) as given
             returning id, user_id, cycle_id, week_no, mode, locked_after_week, created_at
             """,
             {"rows": documents(rows)},
@@ -1732,7 +1732,7 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             on conflict (cycle_id, week_no) do update
             set (user_id, mode, locked_after_week, created_at) = (
                 select user_id, mode, locked_after_week, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, cycle_id, week_no, mode, locked_after_week, created_at
             """,
@@ -1762,7 +1762,7 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             on conflict (id) do update
             set (user_id, cycle_id, week_no, mode, locked_after_week, created_at) = (
                 select user_id, cycle_id, week_no, mode, locked_after_week, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, cycle_id, week_no, mode, locked_after_week, created_at
             """,
@@ -1792,7 +1792,7 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             on conflict (id, user_id) do update
             set (cycle_id, week_no, mode, locked_after_week, created_at) = (
                 select cycle_id, week_no, mode, locked_after_week, created_at
-                from jsonb_populate_record(stored, %(row)s)
+                from jsonb_populate_record(stored.*, %(row)s)
             )
             returning id, user_id, cycle_id, week_no, mode, locked_after_week, created_at
             """,
@@ -1807,7 +1807,7 @@ class AsyncWeeklyPlanRepository(AsyncRepository):
             update weeksmith.weekly_plan as stored
             set (user_id, cycle_id, week_no, mode, locked_after_week, created_at) = (
                 select user_id, cycle_id, week_no, mode, locked_after_week, created_at
-                from jsonb_populate_record(stored, %(changes)s)
+                from jsonb_populate_record(stored.*, %(changes)s)
             )
             where stored.id = %(id)s
             returning

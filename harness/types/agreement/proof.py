@@ -79,13 +79,14 @@ class Proof:
     def _tried(self, shape: TableShape, role: str | None) -> Sequence[TriedRecord]:
         """The records of a table, which are the same for all languages. Raises :data:`UNFILLABLE`."""
         if (shape.name, role) not in self._records:
-            subject = self._subject(shape.name)
+            subject = self.subject(shape.name)
             drawn = drawn_rows(subject, self._rows, self._seed)
             tried = TriedTable(self._database.connection, subject, shape)
             self._records[shape.name, role] = list(tried.cases(drawn, self._rows))
         return self._records[shape.name, role]
 
-    def _subject(self, table: TableName) -> Subject:
+    def subject(self, table: TableName) -> Subject:
+        """Returns what rows of a table are drawn for."""
         database = self._database
         return Subject(
             module=table.schema,

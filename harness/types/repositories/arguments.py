@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from dataclasses import replace
 
 from harness.types.model import Argument
@@ -25,7 +27,11 @@ def is_computed(argument: Argument) -> bool:
 def _literal(argument: Argument) -> str | None:
     """The default as Python writes it, if it is a constant."""
     text = argument.default or ""
-    if text.upper().startswith("NULL::") or text.upper() == "NULL":
+    if re.fullmatch(r"NULL(::.*)?", text, re.DOTALL):
         return "None"
     found = default_value(replace(argument.field, default=literal_default(text), has_default=True))
-    return found if found is not None and "(" not in found and "default_factory" not in found else None
+    try:
+        ast.literal_eval(found or "")
+    except (SyntaxError, ValueError):  # no literal of Python, such as Decimal("1.5")
+        return None
+    return found

@@ -8,11 +8,10 @@ from dataclasses import replace
 from harness.types.model import Field, FunctionShape, TableShape
 from harness.types.pydantic_models import PythonModule
 from harness.types.python_names import ModuleNames, docstring, identifier, model, quoted
-from harness.types.record_shapes import numbered
 from harness.types.repositories import statements
 from harness.types.repositories.arguments import is_computed
 from harness.types.repositories.methods import ConnectionKind, Method
-from harness.types.repositories.model import Lookup, ModuleRepositories, TableRepository, Upsert
+from harness.types.repositories.model import Lookup, ModuleRepositories, NamedFunction, TableRepository, Upsert
 from harness.types.repositories.parameters import LIMIT, MethodParameter, annotation, of_arguments, of_columns
 from harness.types.repositories.statements import CHANGES, ROW, ROWS
 
@@ -20,9 +19,8 @@ from harness.types.repositories.statements import CHANGES, ROW, ROWS
 class ClassWriter:
     """Writes the classes of one schema; ``models`` is the module of its models."""
 
-    def __init__(self, module: ModuleRepositories, models: PythonModule, functions: Sequence[FunctionShape]) -> None:
+    def __init__(self, module: ModuleRepositories, models: PythonModule) -> None:
         self._module, self._models = module, models
-        self._called = {id(function): called for function, called in numbered(functions)}
 
     def blocks(self, connection: ConnectionKind) -> Iterator[list[str]]:
         """Yields the classes of all tables, then that of the schema."""
@@ -65,15 +63,15 @@ class ClassWriter:
         yield from self._of_relations(table.views, table.functions, names)
 
     def _of_relations(
-        self, views: Sequence[TableShape], functions: Sequence[FunctionShape], names: ModuleNames
+        self, views: Sequence[TableShape], functions: Sequence[NamedFunction], names: ModuleNames
     ) -> Iterator[Method]:
         for view in views:
             own = model(view.name.table, "Record")
             name = names.free(identifier(view.name.table), f"view {view.name}")
             about = [f"Returns the rows of the view {view.name}, at most `limit`.", view.comment or ""]
             yield Method(name, [LIMIT], f"list[{own}]", about, "_all", statements.view(view), own)
-        for function in functions:
-            yield self._function(function, names)
+        for function, called in functions:
+            yield self._function(function, called, names)
 
     def _find(self, table: TableRepository, lookup: Lookup, names: ModuleNames) -> Method:
         own = _record(table.shape)
@@ -159,10 +157,10 @@ class ClassWriter:
         )
 
     def _of_columns(self, shape: TableShape, columns: Sequence[Field]) -> list[MethodParameter]:
-        return of_columns(columns, self._models.annotations, lambda field: self._models.set_name(shape, field))
+        annotations = self._models.annotations
+        return of_columns(columns, annotations, lambda field: self._models.set_name(shape, field), shape.name)
 
-    def _function(self, function: FunctionShape, names: ModuleNames) -> Method:
-        called = self._called[id(function)]
+    def _function(self, function: FunctionShape, called: str, names: ModuleNames) -> Method:
         thing = f"function {function.schema}.{called}"
         computed = any(map(is_computed, function.arguments))
         about = [function.comment or f"Calls {function.schema}.{function.name}()."]

@@ -64,14 +64,15 @@ class Method:
     def _body(self, wait: str) -> list[str]:
         start = "" if self.returns == "None" else f"found: {self.returns} = " if self.assigned else "return "
         call = f"{_BODY}{start}{wait}self.{self.runner}("
-        quotes = 'r"""' if any("\\" in each for each in self.statement) else '"""'
+        mark = "'''" if any('"""' in each for each in self.statement) else '"""'
+        raw = "r" if any("\\" in each for each in self.statement) else ""
         given = [*self.documents, *((each.name, each.value) for each in self.parameters if each.value)]
         return [
             call,
             *([f"{_SQL}{self.model},"] if self.model else []),
-            f"{_SQL}{quotes}",
+            f"{_SQL}{raw}{mark}",
             *(f"{_SQL}{each}" for each in self.statement),
-            f'{_SQL}""",',
+            f"{_SQL}{mark},",
             *_values(given),
             f"{_BODY})",
             *([f"{_BODY}return found"] if self.assigned else []),

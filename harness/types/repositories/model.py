@@ -43,6 +43,10 @@ class Upsert:
     changed: tuple[Field, ...]
 
 
+NamedFunction = tuple[FunctionShape, str]
+"""A function with the name that types have for it; of overloads each has its own."""
+
+
 @dataclass(frozen=True)
 class TableRepository:
     """The repository of a table: its shape says which rows can be created, changed and deleted.
@@ -57,7 +61,7 @@ class TableRepository:
     lookups: tuple[Lookup, ...] = ()
     upserts: tuple[Upsert, ...] = ()
     views: tuple[TableShape, ...] = ()
-    functions: tuple[FunctionShape, ...] = ()
+    functions: tuple[NamedFunction, ...] = ()
 
     @property
     def unnumbered(self) -> tuple[str, ...]:
@@ -82,7 +86,7 @@ class ModuleRepositories:
     schema: str
     tables: tuple[TableRepository, ...]
     views: tuple[TableShape, ...] = ()
-    functions: tuple[FunctionShape, ...] = ()
+    functions: tuple[NamedFunction, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 
 from harness.errors import ProjectError
-from harness.types.model import DatabaseTypes, ModuleTypes
-from harness.types.pydantic_models import HEADER, PythonModule, joined
+from harness.types.model import DatabaseTypes
+from harness.types.pydantic_models import HEADER, PythonModule, joined, package, written_modules
 from harness.types.python_imports import imports
 from harness.types.python_layout import statement
-from harness.types.python_names import docstring, module_names, quoted
+from harness.types.python_names import docstring, quoted
 from harness.types.repositories.classes import ClassWriter
 from harness.types.repositories.methods import ASYNC, SYNC, ConnectionKind
 from harness.types.repositories.model import DatabaseRepositories, ModuleRepositories, RuleRefusal
@@ -28,58 +28,39 @@ _IMPORTED: Mapping[str, str] = {
     "Range": "psycopg.types.range",
     **dict.fromkeys(("AsyncRepository", "Repository", "document", "documents"), f".{_SHARED}"),
 }
-_EXPORTED = ("AsyncRepository", "NotNullRefusal", "PrivilegeRefusal", "Refusal", "Repository", "as_refusals")
+_EXPORTS: Mapping[str, Sequence[str]] = {
+    ".": ("refusals",),  # so that each is known as soon as the package is used
+    f".{_SHARED}": ("AsyncRepository", "NotNullRefusal", "PrivilegeRefusal", "Refusal", "Repository", "as_refusals"),
+}
 
 
-def render(
-    types: DatabaseTypes, repositories: DatabaseRepositories, role: str | None, models: Mapping[str, str], case: str
-) -> dict[str, str]:
-    """Returns the files of repositories by name, and the package's own, which exports their base.
+def render(types: DatabaseTypes, repositories: DatabaseRepositories, role: str | None, case: str) -> dict[str, str]:
+    """Returns the files of a package with its models and its repositories by name.
 
-    ``models`` are the files of the package. Raises :class:`ProjectError` if one of them has the name of another.
+    Raises :class:`ProjectError` if one of the models' files has the name of another.
     """
-    files = module_names(each.schema for each in types.modules)
+    modules = written_modules(types, case)
+    models = package(modules, case, _EXPORTS)
     found = {"refusals.py": _refusals(repositories.refusals), "refusals.md": _table(repositories.refusals)}
-    for module, own in zip(types.modules, repositories.modules, strict=True):
+    for (name, module), own in zip(modules.items(), repositories.modules, strict=True):
         for connection, ending in ((SYNC, "repository"), (ASYNC, "async_repository")):
-            file = files[module.schema]
-            found[f"{file}_{ending}.py"] = HEADER + _module(module, own, file, role, case, connection)
+            found[f"{name}_{ending}.py"] = HEADER + _module(own, module, name, role, connection)
     for name in found:
         if name in models:
             raise ProjectError(f"{name} would be a file of models and of repositories", hint="leave that schema out")
     shared = resources.files(__package__).joinpath("runtime.py").read_text(encoding="utf-8")
     found[f"{_SHARED}.py"] = HEADER + shared.replace("from harness.types.runtime import", "from ._rules import")
-    return {**models, "__init__.py": _package(models["__init__.py"]), **found}
-
-
-def _package(text: str) -> str:
-    """The package's own file, which imports the refusals: so each is known as soon as the package is used."""
-    head, _, exported = text.partition("__all__ = ")
-    names = ", ".join(_EXPORTED)
-    head = head.replace(
-        "from ._rules import", f"from . import refusals\nfrom ._repository import {names}\nfrom ._rules import"
-    )
-    others = [each.strip().strip('"') for each in exported.strip().strip("[]").split(",")]
-    everything = sorted(
-        [*others, *_EXPORTED, "refusals"], key=lambda name: (not name.isupper(), not name[0].isupper(), name)
-    )
-    return head + "\n".join(statement("__all__ = ", f"[{', '.join(map(quoted, everything))}]")) + "\n"
+    return {**models, **found}
 
 
 def _module(
-    module: ModuleTypes,
-    repositories: ModuleRepositories,
-    file: str,
-    role: str | None,
-    case: str,
-    connection: ConnectionKind,
+    repositories: ModuleRepositories, models: PythonModule, name: str, role: str | None, connection: ConnectionKind
 ) -> str:
-    models = PythonModule(module, case, file)
-    models.text()  # gives the models their names
-    blocks = list(ClassWriter(repositories, models, module.functions).blocks(connection))
-    known = {**_IMPORTED, **dict.fromkeys((name for name in models.own_names if name not in _IMPORTED), f".{file}")}
+    blocks = list(ClassWriter(repositories, models).blocks(connection))
+    known = {**_IMPORTED, **dict.fromkeys((each for each in models.own_names if each not in _IMPORTED), f".{name}")}
     connections = "asynchronous connections of psycopg 3" if connection is ASYNC else "psycopg 3"
-    about = [f"Repositories of the schema {module.schema} over {connections}{f', as the role {role}' if role else ''}."]
+    as_role = f", as the role {role}" if role else ""
+    about = [f"Repositories of the schema {repositories.schema} over {connections}{as_role}."]
     return f"{joined([[*docstring(about), '', *imports(joined(blocks), known)], *blocks])}\n"
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from harness.catalog import Column
 from harness.errors import ProjectError
+from harness.project.model import TableName
 from harness.types.model import Argument, Field
 from harness.types.python_names import identifier
 from harness.types.python_types import Annotations, is_array, is_read, python_type
@@ -67,29 +69,33 @@ def annotation(column: Column, annotations: Annotations) -> str:
 
 
 def of_columns(
-    columns: Iterable[Field], annotations: Annotations, set_name: Callable[[Field], str | None]
+    columns: Iterable[Field], annotations: Annotations, set_name: Callable[[Field], str | None], table: TableName
 ) -> list[MethodParameter]:
-    """Returns the parameters of the columns that find a row; they are never NULL."""
+    """Returns the parameters of the columns that find a row, which are never NULL; raises as :func:`of_arguments`."""
     found = []
     for each in columns:
         own = set_name(each) if not is_array(each.column) else None
         found.append(_parameter(each.column, own or _given(each.column, annotations)))
-    return found
+    return _told_apart(found, f"columns of {table}")
 
 
 def of_arguments(arguments: Iterable[Argument], annotations: Annotations, thing: str) -> list[MethodParameter]:
-    """Returns the parameters of a function. Raises :class:`ProjectError` if two become one."""
-    found: dict[str, MethodParameter] = {}
+    """Returns the parameters of a function. Raises :class:`ProjectError` if two would have one name."""
+    found = []
     for each in arguments:
         column, default = each.field.column, python_default(each)
         annotated = _given(column, annotations)
         if (each.field.nullable or default == "None") and annotated != "Any":
             annotated = f"{annotated} | None"
-        one = _parameter(column, annotated, default)
-        if one.name in found:
-            raise ProjectError(f"two parameters of {thing} would both be called {one.name}", hint="rename one of them")
-        found[one.name] = one
-    return list(found.values())
+        found.append(_parameter(column, annotated, default))
+    return _told_apart(found, f"parameters of {thing}")
+
+
+def _told_apart(parameters: list[MethodParameter], things: str) -> list[MethodParameter]:
+    for name, count in Counter(each.name for each in parameters).items():
+        if count > 1:
+            raise ProjectError(f"two {things} would both be called {name} in a repository", hint="rename one of them")
+    return parameters
 
 
 def _given(column: Column, annotations: Annotations) -> str:

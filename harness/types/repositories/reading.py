@@ -21,8 +21,16 @@ from harness.project.sql.parsing import statement_tree
 from harness.types.declared import called_functions
 from harness.types.model import DatabaseTypes, Field, FunctionShape, ModuleTypes, TableShape
 from harness.types.queries import Surroundings
+from harness.types.record_shapes import numbered
 from harness.types.repositories import refusals
-from harness.types.repositories.model import DatabaseRepositories, Lookup, ModuleRepositories, TableRepository, Upsert
+from harness.types.repositories.model import (
+    DatabaseRepositories,
+    Lookup,
+    ModuleRepositories,
+    NamedFunction,
+    TableRepository,
+    Upsert,
+)
 from harness.types.repositories.parameters import parameter_name
 from harness.types.repositories.statements import equal, escaped, name
 
@@ -70,12 +78,12 @@ class _RepositoryReader:
     def repositories(self) -> ModuleRepositories:
         views = [each for each in self._module.tables if each.kind == "view" and each.selectable]
         owners = [(each, self._owner(each.name)) for each in views]
-        callers = [(each, self._owner_of_function(each)) for each in self._module.functions]
+        functions = [(each, self._owner_of_function(each[0])) for each in numbered(self._module.functions)]
         tables = (
             self._table(
                 shape,
                 tuple(view for view, owner in owners if owner == table),
-                tuple(function for function, owner in callers if owner == table),
+                tuple(function for function, owner in functions if owner == table),
             )
             for table, shape in self._tables.items()
         )
@@ -83,7 +91,7 @@ class _RepositoryReader:
             schema=self._module.schema,
             tables=tuple(tables),
             views=tuple(view for view, owner in owners if owner is None),
-            functions=tuple(function for function, owner in callers if owner is None),
+            functions=tuple(function for function, owner in functions if owner is None),
         )
 
     def _owner(self, relation: TableName | None) -> TableName | None:
@@ -99,7 +107,7 @@ class _RepositoryReader:
         return found or self._owner(self._callers.get(f"{function.schema}.{function.name}"))
 
     def _table(
-        self, shape: TableShape, views: tuple[TableShape, ...], functions: tuple[FunctionShape, ...]
+        self, shape: TableShape, views: tuple[TableShape, ...], functions: tuple[NamedFunction, ...]
     ) -> TableRepository:
         table = self._catalog.table(shape.name)
         readable = {each.name: each for each in shape.selected}

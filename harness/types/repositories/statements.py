@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from functools import cache
 
@@ -67,8 +66,12 @@ def create(repository: TableRepository) -> list[str]:
 def create_many(repository: TableRepository) -> list[str]:
     """The INSERT of several rows."""
     shape = repository.shape
-    source = _given(shape, "sent")[0].replace("from ", "cross join ", 1)
-    return [*_insert(repository, "sent"), f"from jsonb_array_elements(%({ROWS})s) as sent", source, *_returning(shape)]
+    return [
+        *_insert(repository, "sent.value"),
+        f"from jsonb_array_elements(%({ROWS})s) as sent",
+        *_given(shape, "sent.value", "cross join"),
+        *_returning(shape),
+    ]
 
 
 def upsert(repository: TableRepository, found: Upsert) -> list[str]:
@@ -117,7 +120,7 @@ def call(function: FunctionShape, columns: Sequence[Field] | None) -> list[str]:
         return _called(f"call {called}(", given, ")")
     if columns is None:
         return _called(f"select {called}(", given, ")")
-    one = [] if function.returns_set else ["where not (found is null)"]
+    one = [] if function.returns_set else ["where not (found.* is null)"]
     return [*_columns(columns), *_called(f"from {called}(", given, ") as found"), *one]
 
 
@@ -134,36 +137,47 @@ def _selected(shape: TableShape) -> list[str]:
 
 
 def _columns(columns: Sequence[Field]) -> list[str]:
-    return _wrapped("select ", ", ".join(name(each.name) for each in columns))
+    return _wrapped("select", [name(each.name) for each in columns])
 
 
 def _returning(shape: TableShape, table: str = "") -> list[str]:
     """The columns of a written row that are returned: those that can be read."""
-    if not shape.selectable:
-        return []
     before = f"{table}." if table else ""
-    return _wrapped("returning ", ", ".join(f"{before}{name(each.name)}" for each in shape.selected))
+    return _wrapped("returning", [f"{before}{name(each.name)}" for each in shape.selected]) if shape.selectable else []
 
 
-def _wrapped(word: str, text: str) -> list[str]:
-    if len(word) + len(text) <= _WIDTH:
-        return [f"{word}{text}"]
-    return [word.rstrip(), *(f"    {line}" for line in textwrap.wrap(text, _WIDTH - 4, break_long_words=False))]
+def _wrapped(word: str, items: Sequence[str]) -> list[str]:
+    """A word and a list, on lines of their own if one is too short."""
+    line = f"{word} {', '.join(items)}"
+    return [line] if len(line) <= _WIDTH else [word, *_indented(items)]
+
+
+def _bracketed(before: str, items: Sequence[str], after: str) -> list[str]:
+    """A list in parentheses, on lines of their own if one is too short."""
+    line = f"{before}({', '.join(items)}){after}"
+    return [line] if len(line) <= _WIDTH else [f"{before}(", *_indented(items), f"){after}"]
+
+
+def _indented(items: Sequence[str]) -> list[str]:
+    """As many items on each line as fit; a quoted name is never broken."""
+    lines = [""]
+    for place, each in enumerate(items, start=1):
+        item = each if place == len(items) else f"{each},"
+        if lines[-1] and len(lines[-1]) + len(item) + 1 > _WIDTH - 4:
+            lines.append("")
+        lines[-1] += f" {item}" if lines[-1] else item
+    return [f"    {each}" for each in lines]
 
 
 def _insert(repository: TableRepository, sent: str, alias: str = "") -> list[str]:
     """The head of an INSERT and what it puts into each column; the rows come behind it."""
-    table = f"{table_name(repository.shape.name)}{alias}"
-    columns = ", ".join(name(each.name) for each in repository.inserted)
-    head = [f"insert into {table} ({columns})"]
-    if len(head[0]) > _WIDTH:
-        lines = textwrap.wrap(columns, _WIDTH - 4, break_long_words=False)
-        head = [f"insert into {table} (", *(f"    {line}" for line in lines), ")"]
+    table = f"insert into {table_name(repository.shape.name)}{alias} "
+    head = _bracketed(table, [name(each.name) for each in repository.inserted], "")
     return [*head, "select", *_listed([_or_default(each, sent) for each in repository.inserted])]
 
 
-def _given(shape: TableShape, sent: str) -> list[str]:
-    return [f"from jsonb_populate_record(null::{table_name(shape.name)}, {sent}) as given"]
+def _given(shape: TableShape, sent: str, word: str = "from") -> list[str]:
+    return [f"{word} jsonb_populate_record(null::{table_name(shape.name)}, {sent}) as given"]
 
 
 def _or_default(field: Field, sent: str) -> str:
@@ -177,15 +191,10 @@ def _set(repository: TableRepository, columns: Sequence[Field], source: str, sen
     """The SET of an update: columns that are sent change, the others stay as they are stored."""
     if not repository.is_readable:
         return ["set", *_listed([_kept(each, source, sent) for each in columns])]
-    names = ", ".join(name(each.name) for each in columns)
-    lines = textwrap.wrap(names, _WIDTH - 8, break_long_words=False)
-    head = (
-        [f"set ({names}) = ("] if len(names) < _WIDTH - 10 else ["set (", *(f"    {each}" for each in lines), ") = ("]
-    )
-    if len(columns) == 1:
-        head = [f"set {names} = ("]
-    selected = [f"    select {lines[0]}", *(f"        {each}" for each in lines[1:])]
-    return [*head, *selected, f"    from jsonb_populate_record(stored, %({sent})s)", ")"]
+    names = [name(each.name) for each in columns]
+    head = _bracketed("set ", names, " = (") if len(names) > 1 else [f"set {names[0]} = ("]
+    selected = [*_wrapped("select", names), f"from jsonb_populate_record(stored.*, %({sent})s)"]
+    return [*head, *(f"    {each}" for each in selected), ")"]
 
 
 def _kept(field: Field, source: str, sent: str) -> str:
