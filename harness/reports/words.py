@@ -1,6 +1,7 @@
 """The lines about a check that is not green, for the command line and for the pytest plugin.
 
-Decides how values are cut and control characters escaped. Not here: expected and actual (``proving/reproduction.py``).
+Decides how values are cut, which columns of a wide row are shown, and how control characters are escaped.
+Not here: expected and actual (``proving/reproduction.py``).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ EXAMPLES = 5
 NEIGHBOURS = 10
 VALUE = 60
 """Characters of a value that are shown whole."""
+ROW = 120
+"""Characters of a row that are shown whole; of a longer one, the columns that the failure names, and as many others."""
 STEP = 160
 """Characters of a step of a schedule that are shown whole."""
 NOTE = 400
@@ -85,12 +88,22 @@ def where(outcome: Outcome) -> str:
     return f"{outcome.place.path.as_posix()}:{outcome.place.line}"
 
 
-def row(values: dict[str, str | None]) -> str:
-    """Returns the columns that are not null, with long values cut: ``id='0' name='a'``."""
-    return (
-        " ".join([f"{plain(column)}={_value(value)}" for column, value in values.items() if value is not None])
-        or "all columns null"
-    )
+def row(values: dict[str, str | None], named: str = "") -> str:
+    """Returns the columns that are not null, with long values cut: ``id='0' name='a' … and 9 more columns``.
+
+    Of a row longer than ``ROW`` those are left out that the text ``named`` does not name. The script has all of them.
+    """
+    texts = {column: f"{plain(column)}={_value(value)}" for column, value in values.items() if value is not None}
+    shown = {column for column in texts if re.search(rf"(?<!\w){re.escape(column)}(?!\w)", named)}
+    left = ROW - sum(len(texts[column]) + 1 for column in shown)
+    for column in [each for each in texts if each not in shown]:
+        if len(texts[column]) > left:
+            break
+        shown.add(column)
+        left -= len(texts[column]) + 1
+    hidden = len(texts) - len(shown)
+    more = [f"… and {counted(hidden, 'more column')}"] if hidden else []
+    return " ".join([*(text for column, text in texts.items() if column in shown), *more]) or "all columns null"
 
 
 def counted(number: int, noun: str) -> str:
@@ -114,11 +127,12 @@ def _example(outcome: Outcome, example: Counterexample) -> Iterator[str]:
     yield from (_labelled("" if place else "steps", _cut(plain(step))) for place, step in enumerate(example.steps))
     if not example.rows:
         return
-    *others, (table, values) = example.rows
-    yield from (_labelled("with", f"{plain(name)} {row(its_values)}") for name, its_values in others[:NEIGHBOURS])
+    *others, (table, last) = example.rows
+    named = f"{outcome.subject} {example.expected} {example.actual}"
+    yield from (_labelled("with", f"{plain(name)} {row(values, named)}") for name, values in others[:NEIGHBOURS])
     if len(others) > NEIGHBOURS:
         yield _labelled("with", f"{len(others) - NEIGHBOURS} more rows")
-    yield _labelled("row", row(values) if table == outcome.table else f"{plain(table)} {row(values)}")
+    yield _labelled("row", f"{'' if table == outcome.table else plain(table) + ' '}{row(last, named)}")
 
 
 def _labelled(label: str, text: str) -> str:

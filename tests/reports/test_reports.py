@@ -253,6 +253,19 @@ def test_only_so_many_neighbours() -> None:
     assert lines[-2:] == ["with:     2 more rows", "row:      shop.customers id='12'"]
 
 
+def test_of_a_wide_row_the_columns_that_the_failure_names() -> None:
+    wide: dict[str, str | None] = {f"column_{n}": "x" * 20 for n in range(10)}
+    example = Counterexample("column_7 = null refused", "accepted", (("shop.customers", wide), ("shop.orders", wide)))
+    lines = words.lines(replace(BROKEN, subject="column_8", counterexamples=(example,)))
+    shown = " ".join(f"column_{n}='{'x' * 20}'" for n in (0, 7, 8))
+    assert lines[2:4] == [
+        f"with:     shop.customers {shown} … and 7 more columns",
+        f"row:      {shown} … and 7 more columns",
+    ]
+    document = json.loads(json_report.render(RUN, [replace(BROKEN, counterexamples=(example,))], 1.0))
+    assert document["checks"][0]["counterexamples"][0]["rows"][1]["values"] == wide
+
+
 def test_steps_of_two_sessions() -> None:
     long = f"2 B: update t set a = '{'x' * 200}' where id = '1' → waits for A"
     raced = Counterexample("w", "c", script="-- by hand", steps=("1 A: begin", long, "3 A: commit"))
