@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import replace
 
 from harness.cli.entry import harness
@@ -14,7 +13,6 @@ DOCS = ROOT / "docs"
 UNDECLARED = (DOCS / "undeclared.md").read_text(encoding="utf-8")
 WORDS, WIDTH = 1_100, 120
 """Words that a newcomer reads at most, and characters of a line."""
-MENDED = "coalesce(shipped >= ordered, false)"
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -25,23 +23,6 @@ def blocks(text: str, language: str) -> list[str]:
 def test_it_is_short() -> None:
     assert len(README.split()) <= WORDS
     assert [line for line in README.splitlines() if len(line) > WIDTH] == []
-
-
-def test_the_rule_that_everybody_would_believe_in(cli: Cli) -> None:
-    for folder in ("schema", "seeds", "checks"):
-        shutil.rmtree(cli.root / folder, ignore_errors=True)
-    cli.write("project.yml", f"name: {cli.name}\nmodules: [shop]\n")
-    up = f"create schema shop;\n{blocks(README, 'sql')[0]}"
-    cli.write("schema/shop/001_orders.up.sql", up)
-    cli.write("schema/shop/001_orders.down.sql", "drop table shop.orders;\ndrop schema shop;\n")
-    cli.write("checks/shop/orders.yml", blocks(README, "yaml")[0])
-    command, *shown = blocks(README, "console")[0].splitlines()
-    done = cli.run(*command.split()[2:])
-    assert timeless(done.stdout).startswith(timeless("\n".join(shown)) + "\n")
-    assert (done.returncode, done.stderr) == (1, "")
-    assert f"`{MENDED}`" in README
-    cli.write("schema/shop/001_orders.up.sql", up.replace("shipped >= ordered", MENDED))
-    assert cli.run(*command.split()[2:]).returncode == 0
 
 
 def test_what_nobody_declared(cli: Cli) -> None:

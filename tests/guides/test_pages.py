@@ -6,7 +6,7 @@ import pytest
 
 from tests.guides.reader import Reader, page, slips
 
-PAGES = ["how-to/triggers.md", "how-to/roles.md"]
+PAGES = ["../README.md", "how-to/triggers.md", "how-to/roles.md"]
 
 
 @pytest.mark.slow
