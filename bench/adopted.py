@@ -9,18 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import subprocess
-import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.measure import machine
-
-HARNESS = Path(sys.executable).with_name("harness")
+from bench.measure import Cost, cost, machine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,8 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _one(name: str, sources: Sequence[str], root: Path, target: str, workers: str) -> int:
     adopt(name, sources, root, target)
-    _, seconds = run(root, ["test", "--report", "json", "--seed", "1", "--workers", workers, "--target", target])
-    return _told(json.loads((root / ".harness/reports/report.json").read_text(encoding="utf-8")), seconds)
+    test = ("test", "--report", "json", "--seed", "1", "--workers", workers, "--target", target)
+    tested, _ = cost(root, *test, codes=(0, 1))
+    return _told(json.loads((root / ".harness/reports/report.json").read_text(encoding="utf-8")), tested)
 
 
 def adopt(name: str, sources: Sequence[str], root: Path, target: str) -> None:
@@ -49,8 +45,8 @@ def adopt(name: str, sources: Sequence[str], root: Path, target: str) -> None:
     command = ["adopt", *(_source(each) for each in sources if not each.startswith("base:"))]
     for each in sources:
         command += ["--base", _source(each.removeprefix("base:"))] if each.startswith("base:") else []
-    adopted, seconds = run(root, [*command, "--name", name, "--target", target])
-    print(f"\n{name}: adopted in {seconds:.1f} s")
+    taken, adopted = cost(root, *command, "--name", name, "--target", target)
+    print(f"\n{name}: adopted in {taken.wall:.1f} s, {taken.megabytes:.0f} MB")
     wanted = re.compile(r".* tables?, .* rules?$|.*could be filled.*|.*was found by trying.*|functions name.*")
     for line in adopted.splitlines():
         if wanted.fullmatch(line):
@@ -64,20 +60,12 @@ def _source(text: str) -> str:
     return text if "://" in text else str(Path(text).absolute())
 
 
-def run(root: Path, arguments: Sequence[str]) -> tuple[str, float]:
-    """Runs the program, and returns what it says and how long it took."""
-    started = time.perf_counter()
-    found = subprocess.run([HARNESS, *arguments], cwd=root, capture_output=True, text=True, check=False)
-    if found.returncode == 2:
-        raise SystemExit(found.stderr)
-    return found.stdout, time.perf_counter() - started
-
-
-def _told(report: dict[str, Any], seconds: float) -> int:
+def _told(report: dict[str, Any], tested: Cost) -> int:
     counts = Counter(check["status"] for check in report["checks"])
     probes = sum(check["probes"] for check in report["checks"])
     listed = ", ".join(f"{counts[status]:,} {status}" for status in ("proved", "present", "broken", "unreliable"))
-    print(f"  tested in {seconds:.1f} s: {len(report['checks']):,} checks, {probes:,} probes: {listed}")
+    print(f"  first verdict after {tested.first:.1f} s, {tested.megabytes:.0f} MB")
+    print(f"  tested in {tested.wall:.1f} s: {len(report['checks']):,} checks, {probes:,} probes: {listed}")
     for check in report["checks"]:
         if check["status"] == "broken":
             print(f"    broken: {check['name']}: {check['counterexamples'][0]}")

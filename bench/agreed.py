@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.adopted import adopt, run
-from bench.measure import machine
+from bench.adopted import adopt
+from bench.measure import cost, machine
 from harness import declarations
 from harness.kinds import KINDS
 from harness.kinds.columns import ColumnsKind
@@ -55,8 +55,8 @@ def _proved(root: Path, given: argparse.Namespace) -> int:
     with (root / "project.yml").open("a", encoding="utf-8") as settings:
         settings.write(OUTPUTS)
     arguments = ["types", "--prove", "--rows", given.rows, "--report", "json", "--target", given.target]
-    _, seconds = run(root, arguments)
-    print(f"  written and proved in {seconds:.0f} s")
+    taken, _ = cost(root, *arguments, codes=(0, 1))
+    print(f"  written and proved in {taken.wall:.0f} s")
     return told(root, json.loads((root / ".harness/reports/types.json").read_text(encoding="utf-8")))
 
 

