@@ -151,6 +151,10 @@ class Draft:
         rows = self._graph.rows(table)
         return rows[-1] if rows else {}
 
+    def has_row(self, table: TableName, values: Values) -> bool:
+        """Whether a row with these values is there already, or is inserted."""
+        return self._graph.has(table, values) or self._pools.existing.has(self._catalog.table(table), values)
+
     def other_value(self, table: TableName, column: str, row: Values) -> str | None:
         """A value of a column other than the row's own, with which the row keeps all rules."""
         return self._values.other_value(self._catalog.table(table), column, row)
@@ -177,7 +181,7 @@ class Draft:
         return self._parents.same_ancestors()
 
     def share_ancestors(self) -> None:
-        """Has rows share ancestors once there are plenty: for probes that look at their parents only."""
+        """Has rows share ancestors once there are plenty: for probes that look at the row and its parents only."""
         self._parents.shared = True
 
     @property
@@ -249,7 +253,7 @@ class Draft:
 
     def _require(self, name: TableName, values: Values, depth: int) -> None:
         """Has a row inserted that other rows require, if there is none yet."""
-        if self._graph.has(name, values) or self._pools.existing.has(self._catalog.table(name), values):
+        if self.has_row(name, values):
             return
         with self._graph.detached():
             self._new_parent(name, values, depth)

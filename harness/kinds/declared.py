@@ -87,6 +87,7 @@ class DeclaredKind(Kind):
         nullable = list(self._nullable(subject))
 
         def build(draft: Draft) -> Iterator[Probe]:
+            draft.share_ancestors()
             for region, patterns in regions:
                 for present in patterns:
                     resident = draft.insert(table.name, present=present, also=region.also)

@@ -93,6 +93,7 @@ class ExcludeKind(Kind):
         refused = self.refusals(subject.table.name)[0]
 
         def build(draft: Draft) -> Iterator[Probe]:
+            draft.share_ancestors()
             base = draft.choose(bases)
             rows = _Rows(subject, draft, base, self._shown(subject.table), draft.insert)
             sorts: list[tuple[str, Expected, Sequence[Values]]] = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -138,8 +138,9 @@ class ForeignKeyKind(Validatable):
 
         def build(draft: Draft) -> Iterator[Probe | Family]:
             draft.share_ancestors()
-            yield from self._orphans(subject, draft, reference)
+            fresh, missing = yield from self._orphans(subject, draft, reference)
             yield from actions(subject, draft, reference)
+            yield from self._half_orphans(draft, reference, fresh, missing)
 
         return subject.probes(build)
 
@@ -180,7 +181,10 @@ class ForeignKeyKind(Validatable):
 
         return subject.scenarios(build)
 
-    def _orphans(self, subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe | Family]:
+    def _orphans(
+        self, subject: Subject, draft: Draft, reference: Reference
+    ) -> Generator[Probe | Family, None, tuple[NewRow, NewRow]]:
+        """Yields probes of children without a parent and with one; returns the child and the key that is nowhere."""
         # By the constraint in the database: if that differs from the declared one, a fact reports it.
         table, columns = subject.table, reference.key.columns
         resident = draft.referring_row(table.name, {}, columns)
@@ -206,15 +210,29 @@ class ForeignKeyKind(Validatable):
         yield Probe(update, refused, "orphan on update", value, required=only)
         accepted = Probe(Insert(table.name, fresh), Accepted(1), "a child of a parent accepted", "a child")
         yield subject.varied(accepted, columns)
-        for column in [column for column in columns if len(columns) > 1 and missing[column] != fresh[column]]:
-            # Another foreign key with this column has no parent either: it may refuse first.
-            aspect = f"{column} of another parent"
-            by = refused if self.orphans is not None and self.orphans.of == (column,) else reference.refused
-            yield Probe(Insert(table.name, {**fresh, column: missing[column]}), by, aspect, aspect, required=False)
         for column in columns:
             if not table.column(column).not_null:
                 null = Insert(table.name, {**fresh, **missing, column: None})
                 yield Probe(null, Accepted(1), "null leads nowhere", f"{column} null", required=False)
+        return fresh, missing
+
+    def _half_orphans(
+        self, draft: Draft, reference: Reference, fresh: NewRow, missing: NewRow
+    ) -> Iterator[Probe | Family]:
+        """Yields children whose key is that of one parent but for one column.
+
+        They are drawn when all parents are: one of those may have just this key.
+        """
+        table, columns = reference.child, reference.key.columns
+        for column in [column for column in columns if len(columns) > 1 and missing[column] != fresh[column]]:
+            half = {**fresh, column: missing[column]}
+            if draft.has_row(reference.parent.name, {to: half[own] for own, to in reference.key.pairs}):
+                continue
+            # Another foreign key with this column has no parent either: it may refuse first.
+            aspect = f"{column} of another parent"
+            by_trigger = self.orphans is not None and self.orphans.of == (column,)
+            by = self.orphans.by(table) if self.orphans and by_trigger else reference.refused
+            yield Probe(Insert(table.name, half), by, aspect, aspect, required=False)
 
 
 def _without_others(table: Table, key: ForeignKey) -> NewRow:

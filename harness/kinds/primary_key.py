@@ -75,6 +75,7 @@ class PrimaryKeyKind(Kind):
         never_null = [column for column in stored if refuses_null_itself(subject, column)]
 
         def build(draft: Draft) -> Iterator[Probe | Family]:
+            draft.share_ancestors()
             yield from RowsWithKey(subject, draft, self.primary_key, {}).duplicates(refused, self.implied_by)
             if not self.only and inheritance.heirs(subject):
                 yield from self._in_heirs(subject, draft)

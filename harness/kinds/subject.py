@@ -182,6 +182,7 @@ class Subject:
         @st.composite
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> RowPair:
             draft = Draft(draw, self.pools)
+            draft.share_ancestors()
             resident, fresh = draft.insert(self.table.name), draft.row(self.table.name)
             setup = self._setup(draft, draft.inserts)
             groups = grouped(draft, self.pools, setup, [self.table.name])

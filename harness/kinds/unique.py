@@ -153,6 +153,7 @@ class UniqueKind(Kind):
         refused_null = refused if self.nulls == "not distinct" else Accepted(1)
 
         def build(draft: Draft) -> Iterator[Probe | Family]:
+            draft.share_ancestors()
             rows = self._draw_side(subject, draft, inside, never_inside)
             existing = []
             if free := [each for each in same_by_expression if not {*each[0]} & {*rows.fixed}]:

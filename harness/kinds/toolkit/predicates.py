@@ -82,6 +82,7 @@ class PredicateRule:
         valued = _valued(foreign, good, bad)
 
         def build(draft: Draft) -> Iterator[Family]:
+            draft.share_ancestors()
             resident = draft.insert(table.name, present=present)
             fresh = draft.row(table.name, present=present)
             places = [
