@@ -18,6 +18,7 @@ from harness.catalog import (
     Catalog,
     Check,
     Column,
+    ForeignKey,
     Index,
     Missing,
     PrimaryKey,
@@ -95,8 +96,9 @@ def describe(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue]
     found = TableDescription(table.name, " ".join(table.comment.split()) if table.comment else None)
     found.columns |= {column.name: column_entry(table, column) for column in table.columns}
     _add_keys(found, table)
-    found.add("constraint", {key.name: foreign_key_entry(catalog, table, key) for key in table.foreign_keys})
-    for check in table.checks:
+    keys = [each for each in table.constraints if isinstance(each, ForeignKey)]
+    found.add("constraint", {key.name: foreign_key_entry(catalog, table, key) for key in keys})
+    for check in (each for each in table.constraints if isinstance(each, Check)):
         _add_check(found, table, check)
     found.add("constraint", {each.name: exclusion_entry(table, each) for each in table.exclusions})
     if catalog.heirs.get(table.name):
@@ -112,8 +114,6 @@ def describe(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue]
     found.add("policy", {policy.name: policy_entry(policy) for policy in table.policies})
     found.known |= {each.name: f"a rule: what becomes of {each.command}" for each in table.rewrites}
     found.known |= {rule.name: f"of the partition {name} alone" for name, rule in of_partitions(catalog, table)}
-    match_full = [each for each in table.constraints if "MATCH FULL" in each.definition]
-    found.undeclarable += [f"constraint {each.name}: MATCH FULL" for each in match_full]
     if table.row_security and not table.policies:
         found.undeclarable.append("row security: enabled without a policy")
     return found
@@ -133,6 +133,7 @@ def _add_keys(found: TableDescription, table: Table) -> None:
         own = (index for index in table.indexes if index.constraint == key.name)
         written: CheckEntry = {
             "primary_key": list(key.columns),
+            "without_overlaps": TRUE if key.operators else None,
             "constraint": key.name if key.name != f"{table.name.table}_pkey" else None,
             "implied_by": next((implying_key(table, index) for index in own), None),
         }
@@ -171,7 +172,7 @@ def _add_check(found: TableDescription, table: Table, constraint: Check) -> None
     named: CheckEntry = {} if constraint.name == default else {"constraint": constraint.name}
     values = accepted_values(text, only_column) if only_column and not _has_values(found, only_column) else None
     entry: CheckEntry = {"accepted_values": list(values)} if values else {"check": readable(text)}
-    same = [each for each in table.checks if each.expression == text and each.validated]
+    same = [each for each in table.checks if each.expression == text and each.validated and constraint.enforced]
     # PostgreSQL tries them in the order of their names: the first one refuses for all with the same expression.
     first = min(same, key=lambda each: each.name.encode(), default=constraint)
     if first is not constraint:

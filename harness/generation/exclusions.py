@@ -35,12 +35,12 @@ class ExclusionElements:
 
     @classmethod
     def all_of(cls, table: Table) -> tuple[ExclusionElements, ...]:
-        """The exclusion constraints that a table has in the catalog."""
+        """The exclusion constraints, and the keys WITHOUT OVERLAPS, that a table has in the catalog."""
         indexes = {index.constraint: index for index in table.indexes if index.constraint}
         return tuple(
             cls(tuple(zip(indexes[each.name].keys, each.operators, strict=True)), indexes[each.name].predicate)
-            for each in table.exclusions
-            if each.name in indexes
+            for each in table.constraints
+            if each.operators and each.name in indexes
         )
 
     @property

@@ -23,7 +23,7 @@ from harness.kinds.base import (
     show,
 )
 from harness.kinds.toolkit import inheritance
-from harness.kinds.toolkit.constraints import Validatable, failing, validated
+from harness.kinds.toolkit.constraints import Validatable, enforced, failing, validated
 from harness.kinds.toolkit.predicates import PredicateRule
 from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe, Refused
 from harness.project import sql
@@ -51,12 +51,16 @@ class PredicateKind(Validatable):
         return self.constraint or default_name(table, columns if len(columns) == 1 else (), "check")
 
     def _rule(self, subject: Subject) -> PredicateRule:
-        return PredicateRule(subject, self.predicate, self._constraint(subject.table.name), self.implied_by)
+        return PredicateRule(
+            subject, self.predicate, self._constraint(subject.table.name), self.implied_by, self.enforced
+        )
 
     def rules(self) -> tuple[Rule, ...]:
-        return (Rule(self.predicate, self.constraint, implied_by=self.implied_by),)
+        return (Rule(self.predicate, self.constraint, implied_by=self.implied_by),) if self.enforced else ()
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        if not self.enforced:
+            return ()
         return (Refused(("23514",), table, constraint=self._constraint(table)), *failing(self.predicate))
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
@@ -69,6 +73,12 @@ class PredicateKind(Validatable):
             each.name == name for each in table.constraints
         ):
             yield self.validity_fact(table.constraint(name))
+
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun | None:
+        name = self._constraint(subject.table.name)
+        unenforced = any(each.name == name and not each.enforced for each in subject.table.constraints)
+        # What a declared rule that nobody enforces lets happen needs no example.
+        return None if self.enforced and unenforced else self._rule(subject).scenarios()
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,9 @@ class CheckKind(PredicateKind):
     `implied_by` names a stricter rule, which refuses all that this one does (`a >= 10` beside `a > 0`): of two CHECKs
     PostgreSQL names the first in the alphabet. A constraint with NO INHERIT is broken by the rows of tables that
     inherit, unless `only: true` leaves them out.
+
+    `enforced: false` declares a constraint that is NOT ENFORCED (PostgreSQL 18): values that break it have to be
+    accepted. Such a check is never better than *present*.
     """
 
     column_form = ColumnForm(column="column", value="check", keys=("constraint", "implied_by"))
@@ -103,6 +116,7 @@ class CheckKind(PredicateKind):
     implied_by: str | None = key(name, "the constraint that refuses before this one can", default=None)
     only: bool = inheritance.only()
     validated: bool = validated()
+    enforced: bool = enforced()
 
     @property
     def subject(self) -> str:
@@ -112,13 +126,12 @@ class CheckKind(PredicateKind):
     def predicate(self) -> str:
         return self.check
 
-    def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun:
-        rule = self._rule(subject)
-        stated = rule.scenarios()
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun | None:
+        stated = super().scenarios(subject)
         heirs = () if self.only else self._heirs_without_it(subject)
-        if not heirs:
+        if stated is None or not heirs:
             return stated
-        _, bad = rule.sides
+        _, bad = self._rule(subject).sides
         own = stated.pairs.map(stated.build) if isinstance(stated, Begun) else stated
         return st.one_of(subject.probes(lambda draft: self._in_heirs(subject, draft, heirs, bad)), own)
 

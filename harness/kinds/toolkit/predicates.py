@@ -34,12 +34,16 @@ _NULL_IN_A_LIST = re.compile(r"(?:\barray\s*\[|\bin\s*\()[^])]*\bnull\b", re.IGN
 
 @dataclass(frozen=True)
 class PredicateRule:
-    """A predicate that a CHECK of the table or of a domain keeps; a rule that it is ``implied_by`` may refuse first."""
+    """A predicate that a CHECK of the table or of a domain keeps; a rule that it is ``implied_by`` may refuse first.
+
+    Values that break one that is not ``enforced`` are accepted.
+    """
 
     subject: Subject
     predicate: str
     constraint: str
     implied_by: str | None
+    enforced: bool = True
 
     @cached_property
     def refused(self) -> Refused:
@@ -66,7 +70,8 @@ class PredicateRule:
         present = tuple(column for column in deciding_columns(table, self.predicate) if column in foreign)
         good, bad = self.sides
         tried: tuple[tuple[list[NewRow], Accepted | Refused, str], ...]
-        tried = (good, Accepted(1), "accepted"), (bad, self.refused, "refused")
+        against = (self.refused, "refused") if self.enforced else (Accepted(1), "accepted against it")
+        tried = (good, Accepted(1), "accepted"), (bad, *against)
 
         if not foreign & {column for row in (*good, *bad) for column in row} and max(len(good), len(bad)) <= TRIED:
 
@@ -129,18 +134,19 @@ class PredicateRule:
         declared = self.subject.pools.declared(table.name)
         stricter = implying(declared, self.implied_by)
         others = [
-            rule.predicate
+            rule
             for rule in (*declared, *computable(table))
             if self.predicate != rule.predicate
             and constraint not in (rule.constraint, *implying(declared, rule.implied_by))
             and (rule.constraint is None or rule.constraint not in stricter)
             and columns & {*deciding_columns(table, rule.predicate)}
         ]
+        always, late = ([rule.predicate for rule in others if rule.late is each] for each in (False, True))
         domains = domain_predicates(self.subject.pools.catalog, table)
         typed = [each for each in domains if columns & {*deciding_columns(table, each)}]
         if any(each.name == constraint for each in table.constraints):
-            return [*others, *typed], []
-        return others, typed
+            return [*always, *typed], late
+        return always, [*typed, *late]
 
     def _judged(self, columns: tuple[str, ...], rows: Sequence[Tuple]) -> Iterator[tuple[Tuple, bool, bool]]:
         """Asks PostgreSQL of each row whether the predicate holds, and whether the row keeps the other rules."""
@@ -277,7 +283,7 @@ class _ValuesInRow:
                 return False
             exists = own or next(inserted(self._draft, key.references, expected), None) is not None
             if not exists and self._draft.existing_row(key.references, expected) is None:
-                self._draft.insert(key.references, expected)
+                self._draft.insert_parent(key, expected)
         return True
 
 
