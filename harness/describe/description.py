@@ -9,7 +9,7 @@ Not here: single entries (``entries.py``), and which rules a project has not dec
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,8 +101,8 @@ def describe(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue]
     for check in (each for each in table.constraints if isinstance(each, Check)):
         _add_check(found, table, check)
     found.add("constraint", {each.name: exclusion_entry(table, each) for each in table.exclusions})
-    if catalog.heirs.get(table.name):
-        _mark_only(found, table)
+    if heirs := [catalog.table(name) for name in catalog.heirs.get(table.name, ())]:
+        _mark_only(found, table, heirs)
     plain = (index for index in table.indexes if index.constraint is None and not is_key(index))
     found.add("index", {index.name: index_entry(index) for index in plain})
     if table.comment:
@@ -148,7 +148,7 @@ def _add_keys(found: TableDescription, table: Table) -> None:
             found.checks.append((rule, entry))
 
 
-def _mark_only(found: TableDescription, table: Table) -> None:
+def _mark_only(found: TableDescription, table: Table, heirs: Sequence[Table]) -> None:
     """Marks rules that tables which inherit do not have: they are about rows of the table itself only."""
     not_inherited = {TableRule("constraint", each.name) for each in table.checks if not each.inherited}
     for rule, entry in found.checks:
@@ -159,9 +159,12 @@ def _mark_only(found: TableDescription, table: Table) -> None:
         column = found.columns[found.inline_columns.pop(rule)]
         moved: CheckEntry = {key: column.pop(key) for key in _CHECK_KEYS if key in column}
         found.checks.append((rule, {**moved, "only": TRUE}))
-    for column in found.columns.values():
-        if column.get("unique") == TRUE:
-            column["unique"] = {"only": TRUE}
+    for name, column in found.columns.items():
+        nullable = any(not heir.column(name).not_null for heir in heirs)
+        for kind in ("unique", *(["not_null"] if nullable else [])):
+            if kind in column:
+                own = column[kind]
+                column[kind] = {**(own if isinstance(own, Mapping) else {}), "only": TRUE}
 
 
 def _add_check(found: TableDescription, table: Table, constraint: Check) -> None:

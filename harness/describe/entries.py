@@ -42,13 +42,17 @@ def column_entry(table: Table, column: Column) -> CheckEntry:
     return said(
         {
             "type": short_type(column.type),
-            "not_null": TRUE if column.not_null and column.name not in table.primary_key else None,
+            "not_null": _not_null(column) if column.not_null and column.name not in table.primary_key else None,
             "identity": {"a": "always", "d": "by default"}[column.identity] if column.identity else None,
             "generated" if column.generated else "default": column.default and _expression(column, column.default),
             "accepted_values": list(column.labels) if column.base_kind == "e" else None,
             "comment": column.comment,
         }
     )
+
+
+def _not_null(column: Column) -> YamlValue:
+    return TRUE if column.not_null_validated else {"validated": "false"}
 
 
 def short_type(name: str) -> str:

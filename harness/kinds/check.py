@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from harness.kinds.base import (
     Begun,
-    Draft,
     Fact,
-    NewRow,
     Rule,
     ScenarioStrategy,
     Subject,
@@ -19,18 +17,13 @@ from harness.kinds.base import (
     TableName,
     TableRule,
     default_name,
-    qualified,
-    show,
 )
 from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.constraints import Validatable, enforced, failing, validated
 from harness.kinds.toolkit.predicates import PredicateRule
-from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe, Refused
+from harness.probes import Refused
 from harness.project import sql
 from harness.project.keys import ColumnForm, key, name, predicate
-
-TRIED = 4
-"""Values that break the predicate and are tried in rows of a table that inherits."""
 
 
 class PredicateKind(Validatable):
@@ -132,8 +125,9 @@ class CheckKind(PredicateKind):
         if stated is None or not heirs:
             return stated
         _, bad = self._rule(subject).sides
+        broken = f"({self.check}\n) is false"
         own = stated.pairs.map(stated.build) if isinstance(stated, Begun) else stated
-        return st.one_of(subject.probes(lambda draft: self._in_heirs(subject, draft, heirs, bad)), own)
+        return st.one_of(subject.probes(lambda draft: inheritance.breaking(subject, draft, heirs, bad, broken)), own)
 
     def _heirs_without_it(self, subject: Subject) -> tuple[Table, ...]:
         """Returns the tables that inherit from this one, but do not have the constraint."""
@@ -142,16 +136,3 @@ class CheckKind(PredicateKind):
             return ()
         heirs = inheritance.heirs(subject)
         return tuple(heir for heir in heirs if all(each.expression != own.expression for each in heir.checks))
-
-    def _in_heirs(self, subject: Subject, draft: Draft, heirs: tuple[Table, ...], bad: list[NewRow]) -> Iterator[Probe]:
-        """Yields inserts of values that break the predicate into tables that inherit from this one."""
-        table = subject.table.name
-        found = f"select coalesce(nullif(count(*), 0)::text, 'none') from {qualified(table)}"
-        then = Postcondition(f"{found} where ({self.check}\n) is false", "none", f"rows of {table} that break it")
-        for heir in heirs:
-            row = Insert(heir.name, draft.row(heir.name))
-            yield Probe(row, Accepted(), f"a row of {heir.name}", f"a row of {heir.name}")
-            for values in draft.sample(bad, TRIED):
-                words = f"{show(values)} in {heir.name}, which inherits from it,"
-                insert = Insert(heir.name, draft.row(heir.name, values))
-                yield Probe(insert, AcceptedOrRefused(), "one of an heir", words, then=then, required=False)

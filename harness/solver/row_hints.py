@@ -112,7 +112,7 @@ def with_logical_references(catalog: Catalog, row_hints: Mapping[TableName, RowH
 
     Foreign keys that are NOT ENFORCED become logical references as well.
     """
-    tables = {name: _as_meant(table) for name, table in catalog.tables.items()}
+    tables = dict(as_meant(catalog).tables)
     for name, hints in row_hints.items():
         if name in tables and hints.leads:
             keys = tuple(_reference(column, lead) for column, lead in hints.leads.items())
@@ -122,8 +122,12 @@ def with_logical_references(catalog: Catalog, row_hints: Mapping[TableName, RowH
     return replace(catalog, tables=tables)
 
 
+def as_meant(catalog: Catalog) -> Catalog:
+    """The catalog as if foreign keys that are NOT ENFORCED were enforced, but had no actions."""
+    return replace(catalog, tables={name: _as_meant(table) for name, table in catalog.tables.items()})
+
+
 def _as_meant(table: Table) -> Table:
-    """The table with foreign keys that are NOT ENFORCED as if they were, but without their actions."""
     meant: dict[str, Constraint] = {
         each.name: replace(each, enforced=True, on_delete="no action", on_update="no action")
         for each in table.constraints
