@@ -35,7 +35,7 @@ class Column:
       an array's enum. ``parts`` are the attributes of a composite, the element of an array, the subtype of a range.
     - ``identity`` is ``a`` (always), ``d`` (by default) or empty; ``generated`` is ``s`` (stored), ``v`` (virtual) or
       empty, with the expression in ``default``.
-    - ``not_null_validated`` is false for NOT NULL NOT VALID: rows that stood before it may have NULL.
+    - ``not_null_unvalidated``: the NOT NULL is NOT VALID, and rows that stood before it may have NULL.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Column:
     generated: str
     comment: str | None
     parts: tuple[Column, ...] = ()
-    not_null_validated: bool = True
+    not_null_unvalidated: bool = False
 
     @property
     def is_domain(self) -> bool:

@@ -177,7 +177,7 @@ class Types:
             labels=element.labels if element else base["labels"],
             domain_checks=tuple(checks),
             not_null=not_null,
-            not_null_validated=row.get("not_null_validated", True),
+            not_null_unvalidated=row.get("not_null_unvalidated", False),
             default=row["default"],
             identity=row["identity"],
             generated=row["generated"],

@@ -52,7 +52,7 @@ def column_entry(table: Table, column: Column) -> CheckEntry:
 
 
 def _not_null(column: Column) -> YamlValue:
-    return TRUE if column.not_null_validated else {"validated": "false"}
+    return {"validated": "false"} if column.not_null_unvalidated else TRUE
 
 
 def short_type(name: str) -> str:

@@ -47,7 +47,7 @@ class NotNullKind(Kind):
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         column, words = subject.table.column(self.not_null), {True: "not null", False: "not null, NOT VALID"}
-        yield Fact(words[self.validated], words[column.not_null_validated] if column.not_null else "nullable")
+        yield Fact(words[self.validated], words[not column.not_null_unvalidated] if column.not_null else "nullable")
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun | None:
         stated, column = self._own(subject), self.not_null

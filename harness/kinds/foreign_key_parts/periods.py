@@ -74,9 +74,9 @@ def period_probes(subject: Subject, draft: Draft, reference: Reference, cover: C
     same = {name: first[name] for _, name in key.equal_pairs}
     parents = [first, *(draft.insert(reference.parent.name, {**same, to: each}) for each in cover.ranges[1:])]
     fresh = draft.row(child.name, key.referring(first), key.columns)
-    by = f"beside {' and '.join(show({to: each}) for each in cover.ranges)}"
+    by = f"beside {to} {' and '.join(show({to: each}) for each in cover.ranges)}"
     for period in draft.sample(cover.covered, TRIED):
-        insert, words = Insert(child.name, {**fresh, own: period}), f"{show({own: period})} {by}"
+        insert, words = Insert(child.name, {**fresh, own: period}), f"{own} {show({own: period})} {by}"
         aspect = "covered by two ranges together" if len(parents) > 1 else "covered by a range"
         yield Probe(insert, Accepted(1), aspect, words)
         for parent in parents:
@@ -85,4 +85,4 @@ def period_probes(subject: Subject, draft: Draft, reference: Reference, cover: C
             yield Probe(delete, reference.refused, "on delete of what covers it", value, before=insert.sql)
     for period in draft.sample(cover.uncovered, TRIED):
         insert = Insert(child.name, {**fresh, own: period})
-        yield Probe(insert, reference.refused, "not covered", f"{show({own: period})} {by}")
+        yield Probe(insert, reference.refused, "not covered", f"{own} {show({own: period})} {by}")

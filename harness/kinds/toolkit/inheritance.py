@@ -60,7 +60,7 @@ def second_row(subject: Subject, draft: Draft, values: Values, shown: str, watch
 def breaking(
     subject: Subject, draft: Draft, heirs: tuple[Table, ...], bad: Sequence[Values], broken: str
 ) -> Iterator[Probe]:
-    """Yields inserts of bad values into tables that inherit: then a query of the table finds rows that are ``broken``."""
+    """Yields inserts of bad values into tables that inherit: a query of the table finds rows that are ``broken``."""
     table = subject.table.name
     found = f"select coalesce(nullif(count(*), 0)::text, 'none') from {qualified(table)}"
     then = Postcondition(f"{found} where {broken}", "none", f"rows of {table} that break it")
