@@ -7,7 +7,6 @@ select
     a.atttypmod as typmod,
     pg_catalog.format_type(a.atttypid, a.atttypmod) as type,
     a.attnotnull as not_null,
-    -- NOT NULL is a constraint from 18 on.
     exists (
         select from pg_catalog.pg_constraint as k
         where k.conrelid = a.attrelid and k.contype = 'n' and k.conkey = array[a.attnum] and not k.convalidated

@@ -141,7 +141,11 @@ class PredicateRule:
             and (rule.constraint is None or rule.constraint not in stricter)
             and columns & {*deciding_columns(table, rule.predicate)}
         ]
-        always, late = ([rule.predicate for rule in others if rule.late is each] for each in (False, True))
+        always = [rule.predicate for rule in others if not rule.late]
+        # Whether a row keeps one about more columns is seen of whole rows only.
+        late = [
+            each.predicate for each in others if each.late and {*deciding_columns(table, each.predicate)} <= columns
+        ]
         domains = domain_predicates(self.subject.pools.catalog, table)
         typed = [each for each in domains if columns & {*deciding_columns(table, each)}]
         if any(each.name == constraint for each in table.constraints):
