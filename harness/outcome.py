@@ -17,8 +17,8 @@ class Status(enum.Enum):
     """The status of a check, the best first.
 
     Proved: it was tried on the server, it could have failed, and it did not. Present: only the catalog was asked, and
-    it agrees with the declaration. Unreliable: nothing was shown, which is never green. Error: the trial itself failed,
-    which says nothing about the rule.
+    it agrees with the declaration; or the rule is declared as one that nobody enforces. Unreliable: nothing was shown,
+    which is never green. Error: the trial itself failed, which says nothing about the rule.
     """
 
     PROVED = "proved"

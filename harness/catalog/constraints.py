@@ -35,6 +35,7 @@ class Column:
       an array's enum. ``parts`` are the attributes of a composite, the element of an array, the subtype of a range.
     - ``identity`` is ``a`` (always), ``d`` (by default) or empty; ``generated`` is ``s`` (stored), ``v`` (virtual) or
       empty, with the expression in ``default``.
+    - ``not_null_unvalidated``: the NOT NULL is NOT VALID, and rows that stood before it may have NULL.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Column:
     generated: str
     comment: str | None
     parts: tuple[Column, ...] = ()
+    not_null_unvalidated: bool = False
 
     @property
     def is_domain(self) -> bool:
@@ -81,7 +83,10 @@ _ORDER = re.compile(r"( desc| nulls first| nulls last)+$")
 
 @dataclass(frozen=True, kw_only=True)
 class Constraint:
-    """A constraint of a table, always of one of the classes below; ``definition`` is as PostgreSQL prints it."""
+    """A constraint of a table, always of one of the classes below; ``definition`` is as PostgreSQL prints it.
+
+    ``operators`` compare two rows, one for each column or expression: of EXCLUDE, and of a key WITHOUT OVERLAPS.
+    """
 
     noun: ClassVar[str]
 
@@ -93,6 +98,7 @@ class Constraint:
     validated: bool = True
     enforced: bool = True
     comment: str | None = None
+    operators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,18 +131,17 @@ class Check(Constraint):
 
 @dataclass(frozen=True, kw_only=True)
 class Exclusion(Constraint):
-    """EXCLUDE; ``operators`` has one for each key of its index."""
+    """EXCLUDE."""
 
     noun: ClassVar = "exclusion"
-
-    operators: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignKey(Constraint):
     """FOREIGN KEY; its actions are spelled out (``no action``, ``set null`` …).
 
-    ``on_delete_columns`` are those that SET NULL or SET DEFAULT changes, if not all.
+    ``on_delete_columns`` are those that SET NULL or SET DEFAULT changes, if not all. With ``period`` the last column is
+    a range, which ranges of the referenced rows have to cover together.
     """
 
     noun: ClassVar = "foreign key"
@@ -146,6 +151,8 @@ class ForeignKey(Constraint):
     on_delete: str = "no action"
     on_update: str = "no action"
     on_delete_columns: tuple[str, ...] = ()
+    match_full: bool = False
+    period: bool = False
 
     @property
     def cleared(self) -> tuple[str, ...]:
@@ -157,9 +164,14 @@ class ForeignKey(Constraint):
         """Each column with the column that it refers to."""
         return tuple(zip(self.columns, self.referenced_columns, strict=True))
 
+    @cached_property
+    def equal_pairs(self) -> tuple[tuple[str, str], ...]:
+        """Each column that equals the one that it refers to: all but a period, which has to be covered."""
+        return self.pairs[:-1] if self.period else self.pairs
+
     def referenced(self, row: Mapping[str, str | None]) -> dict[str, str | None]:
-        """The values that a row refers to, by the columns of the referenced table."""
-        return {to: row[own] for own, to in self.pairs}
+        """The values that a row refers to, by the columns of the referenced table; a period is none of them."""
+        return {to: row[own] for own, to in self.equal_pairs}
 
     def referring(self, parent: Mapping[str, str | None]) -> dict[str, str | None]:
         """The values with which a row refers to a parent, by its own columns."""
@@ -194,6 +206,11 @@ class Index:
     def expressions(self) -> tuple[str, ...]:
         """The keys without their order."""
         return tuple(_ORDER.sub("", each) for each in self.keys)
+
+    @property
+    def without_overlaps(self) -> bool:
+        """Whether it is of a key WITHOUT OVERLAPS; no other index of GiST is unique."""
+        return self.unique and self.method == "gist"
 
     @property
     def is_plain(self) -> bool:

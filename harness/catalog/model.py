@@ -147,11 +147,13 @@ class Table:
 
     @cached_property
     def foreign_keys(self) -> tuple[ForeignKey, ...]:
-        return tuple(each for each in self.constraints if isinstance(each, ForeignKey))
+        """The foreign keys that PostgreSQL enforces."""
+        return tuple(each for each in self.constraints if isinstance(each, ForeignKey) and each.enforced)
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
-        return tuple(each for each in self.constraints if isinstance(each, Check))
+        """The CHECKs that PostgreSQL enforces."""
+        return tuple(each for each in self.constraints if isinstance(each, Check) and each.enforced)
 
     @cached_property
     def exclusions(self) -> tuple[Exclusion, ...]:
@@ -159,8 +161,8 @@ class Table:
 
     @cached_property
     def foreign_columns(self) -> frozenset[str]:
-        """The columns that refer to other rows."""
-        return frozenset(column for key in self.foreign_keys for column in key.columns)
+        """The columns that refer to other rows. A period is none of them: it is covered by any wider range."""
+        return frozenset(column for key in self.foreign_keys for column, _ in key.equal_pairs)
 
     @cached_property
     def key_columns(self) -> frozenset[str]:

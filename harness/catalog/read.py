@@ -123,12 +123,16 @@ def _table_name(row: dict[str, Any]) -> TableName:
     return TableName(row.pop("schema"), row.pop("table"))
 
 
+_OF_FOREIGN_KEYS = (
+    *("references", "referenced_columns", "on_delete", "on_update", "on_delete_columns"),
+    *("match_full", "period"),
+)
 _OWN: Mapping[str, tuple[type[Constraint], tuple[str, ...]]] = {
     "p": (PrimaryKey, ()),
     "u": (UniqueKey, ()),
     "c": (Check, ("expression",)),
-    "x": (Exclusion, ("operators",)),
-    "f": (ForeignKey, ("references", "referenced_columns", "on_delete", "on_update", "on_delete_columns")),
+    "x": (Exclusion, ()),
+    "f": (ForeignKey, _OF_FOREIGN_KEYS),
 }
 """The class of a ``pg_constraint.contype``, and the fields that it alone has."""
 
@@ -173,6 +177,7 @@ class Types:
             labels=element.labels if element else base["labels"],
             domain_checks=tuple(checks),
             not_null=not_null,
+            not_null_unvalidated=row.get("not_null_unvalidated", False),
             default=row["default"],
             identity=row["identity"],
             generated=row["generated"],

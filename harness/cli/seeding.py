@@ -80,6 +80,7 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
     from harness.probes.statement import identifier
     from harness.proving import draws
     from harness.solver.declared import declared_pools
+    from harness.solver.row_hints import as_meant
 
     bulk = plugins.load("bulk")
     draws.make_reproducible()
@@ -90,7 +91,7 @@ def _generate(project: Project, connection: Connection, rows: int, select: tuple
             # Triggers resolve names without a schema as they do for the application.
             connection.execute(f"set search_path = {', '.join(map(identifier, project.search_path))}".encode())
         catalog = read(connection, project.ledger_schema)
-        site = bulk.BulkContext(connection, catalog, declared_pools(connection, catalog, checks))
+        site = bulk.BulkContext(connection, as_meant(catalog), declared_pools(connection, catalog, checks))
         wanted = bulk.sizes(site, rows, select)
         for each in bulk.load(site, [site.tables[name] for name in wanted], lambda table: wanted[table.name]):
             click.echo(f"  {each.table}  {counted(each.rows, 'row')}{_why_not_all(each)}")

@@ -9,7 +9,7 @@ Not here: single entries (``entries.py``), and which rules a project has not dec
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from harness.catalog import (
     Catalog,
     Check,
     Column,
+    ForeignKey,
     Index,
     Missing,
     PrimaryKey,
@@ -95,12 +96,13 @@ def describe(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue]
     found = TableDescription(table.name, " ".join(table.comment.split()) if table.comment else None)
     found.columns |= {column.name: column_entry(table, column) for column in table.columns}
     _add_keys(found, table)
-    found.add("constraint", {key.name: foreign_key_entry(catalog, table, key) for key in table.foreign_keys})
-    for check in table.checks:
+    keys = [each for each in table.constraints if isinstance(each, ForeignKey)]
+    found.add("constraint", {key.name: foreign_key_entry(catalog, table, key) for key in keys})
+    for check in (each for each in table.constraints if isinstance(each, Check)):
         _add_check(found, table, check)
     found.add("constraint", {each.name: exclusion_entry(table, each) for each in table.exclusions})
-    if catalog.heirs.get(table.name):
-        _mark_only(found, table)
+    if heirs := [catalog.table(name) for name in catalog.heirs.get(table.name, ())]:
+        _mark_only(found, table, heirs)
     plain = (index for index in table.indexes if index.constraint is None and not is_key(index))
     found.add("index", {index.name: index_entry(index) for index in plain})
     if table.comment:
@@ -112,8 +114,6 @@ def describe(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue]
     found.add("policy", {policy.name: policy_entry(policy) for policy in table.policies})
     found.known |= {each.name: f"a rule: what becomes of {each.command}" for each in table.rewrites}
     found.known |= {rule.name: f"of the partition {name} alone" for name, rule in of_partitions(catalog, table)}
-    match_full = [each for each in table.constraints if "MATCH FULL" in each.definition]
-    found.undeclarable += [f"constraint {each.name}: MATCH FULL" for each in match_full]
     if table.row_security and not table.policies:
         found.undeclarable.append("row security: enabled without a policy")
     return found
@@ -133,6 +133,7 @@ def _add_keys(found: TableDescription, table: Table) -> None:
         own = (index for index in table.indexes if index.constraint == key.name)
         written: CheckEntry = {
             "primary_key": list(key.columns),
+            "without_overlaps": TRUE if key.operators else None,
             "constraint": key.name if key.name != f"{table.name.table}_pkey" else None,
             "implied_by": next((implying_key(table, index) for index in own), None),
         }
@@ -147,7 +148,7 @@ def _add_keys(found: TableDescription, table: Table) -> None:
             found.checks.append((rule, entry))
 
 
-def _mark_only(found: TableDescription, table: Table) -> None:
+def _mark_only(found: TableDescription, table: Table, heirs: Sequence[Table]) -> None:
     """Marks rules that tables which inherit do not have: they are about rows of the table itself only."""
     not_inherited = {TableRule("constraint", each.name) for each in table.checks if not each.inherited}
     for rule, entry in found.checks:
@@ -158,9 +159,12 @@ def _mark_only(found: TableDescription, table: Table) -> None:
         column = found.columns[found.inline_columns.pop(rule)]
         moved: CheckEntry = {key: column.pop(key) for key in _CHECK_KEYS if key in column}
         found.checks.append((rule, {**moved, "only": TRUE}))
-    for column in found.columns.values():
-        if column.get("unique") == TRUE:
-            column["unique"] = {"only": TRUE}
+    for name, column in found.columns.items():
+        nullable = any(not heir.column(name).not_null for heir in heirs)
+        for kind in ("unique", *(["not_null"] if nullable else [])):
+            if kind in column:
+                own = column[kind]
+                column[kind] = {**(own if isinstance(own, Mapping) else {}), "only": TRUE}
 
 
 def _add_check(found: TableDescription, table: Table, constraint: Check) -> None:
@@ -171,7 +175,7 @@ def _add_check(found: TableDescription, table: Table, constraint: Check) -> None
     named: CheckEntry = {} if constraint.name == default else {"constraint": constraint.name}
     values = accepted_values(text, only_column) if only_column and not _has_values(found, only_column) else None
     entry: CheckEntry = {"accepted_values": list(values)} if values else {"check": readable(text)}
-    same = [each for each in table.checks if each.expression == text and each.validated]
+    same = [each for each in table.checks if each.expression == text and each.validated and constraint.enforced]
     # PostgreSQL tries them in the order of their names: the first one refuses for all with the same expression.
     first = min(same, key=lambda each: each.name.encode(), default=constraint)
     if first is not constraint:

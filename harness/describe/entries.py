@@ -42,13 +42,17 @@ def column_entry(table: Table, column: Column) -> CheckEntry:
     return said(
         {
             "type": short_type(column.type),
-            "not_null": TRUE if column.not_null and column.name not in table.primary_key else None,
+            "not_null": _not_null(column) if column.not_null and column.name not in table.primary_key else None,
             "identity": {"a": "always", "d": "by default"}[column.identity] if column.identity else None,
             "generated" if column.generated else "default": column.default and _expression(column, column.default),
             "accepted_values": list(column.labels) if column.base_kind == "e" else None,
             "comment": column.comment,
         }
     )
+
+
+def _not_null(column: Column) -> YamlValue:
+    return {"validated": "false"} if column.not_null_unvalidated else TRUE
 
 
 def short_type(name: str) -> str:
@@ -75,6 +79,7 @@ def unique_entry(table: Table, index: Index) -> CheckEntry:
             "unique": elements,
             "where": index.predicate and readable(index.predicate),
             "nulls": "not distinct" if index.nulls_not_distinct else None,
+            "without_overlaps": TRUE if index.without_overlaps else None,
             "constraint": index.name if index.name != default else None,
             "implied_by": implying_key(table, index),
         }
@@ -93,7 +98,8 @@ def _elements(index: Index) -> list[str]:
 def implying_key(table: Table, index: Index) -> str | None:
     """An older key on some of the index' columns: it refuses every two rows that the index would refuse."""
     deferrable = {each.name for each in table.constraints if each.deferrable}
-    for key in sorted((each for each in table.unique_keys if each.is_plain), key=lambda each: each.check_order):
+    keys = (each for each in table.unique_keys if each.is_plain and not each.without_overlaps)
+    for key in sorted(keys, key=lambda each: each.check_order):
         narrower = {*key.columns} <= {*index.columns} and all(table.column(name).not_null for name in key.columns)
         if key.check_order < index.check_order and narrower and key.constraint not in deferrable:
             return key.constraint or key.name
@@ -112,6 +118,8 @@ def foreign_key_entry(catalog: Catalog, table: Table, constraint: ForeignKey) ->
         "references": references,
         "on_delete": f"{constraint.on_delete}{limited}" if constraint.on_delete != "no action" else None,
         "on_update": constraint.on_update if constraint.on_update != "no action" else None,
+        "match": "full" if constraint.match_full else None,
+        "period": TRUE if constraint.period else None,
         "constraint": constraint.name if constraint.name != default else None,
     }
     return with_state(constraint, entry)
@@ -129,10 +137,11 @@ def exclusion_entry(table: Table, constraint: Exclusion) -> CheckEntry:
 
 
 def with_state(constraint: Constraint, entry: Mapping[str, YamlValue]) -> CheckEntry:
-    """Adds to the entry of a constraint that it is deferrable, or not validated."""
+    """Adds to the entry of a constraint that it is deferrable, not validated, or not enforced."""
     state: CheckEntry = {
         "deferrable": timing(constraint) if constraint.deferrable else None,
-        "validated": None if constraint.validated else "false",
+        "validated": "false" if constraint.enforced and not constraint.validated else None,
+        "enforced": None if constraint.enforced else "false",
     }
     return said({**entry, **state})
 

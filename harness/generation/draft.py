@@ -15,7 +15,7 @@ from typing import TypeVar
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from harness.catalog.model import Table
+from harness.catalog.model import ForeignKey, Table
 from harness.generation.choices import Draw
 from harness.generation.columns import ColumnValues
 from harness.generation.parents import Parents
@@ -79,6 +79,11 @@ class Draft:
         pending = self._row(definition, fixed or {}, present, 0, self._pools.of(definition, also))
         self._bypass_own_trigger(self._graph.insert(pending))
         return pending.row
+
+    def insert_parent(self, key: ForeignKey, known: Values) -> NewRow:
+        """Draws a row with these values for a foreign key to refer to, and has it inserted; it covers every period."""
+        whole = self._pools.covering(key)
+        return self.insert(key.references, {**known, key.referenced_columns[-1]: whole} if whole else known)
 
     def insert_statement(
         self, table: TableName, fixed: Values | None = None, present: tuple[str, ...] = ()

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from harness.catalog.model import Table
 from harness.oracle import Answer
+from harness.probes.statement import identifier
 from harness.project.model import Values
-from harness.solver import Pools, deciding_columns, merged
+from harness.solver import Pools, deciding_columns, merged, normalized
 
 ROWS = 400
 """Combinations of values for columns that belong together."""
@@ -35,12 +36,12 @@ class ExclusionElements:
 
     @classmethod
     def all_of(cls, table: Table) -> tuple[ExclusionElements, ...]:
-        """The exclusion constraints that a table has in the catalog."""
+        """The exclusion constraints, and the keys WITHOUT OVERLAPS, that a table has in the catalog."""
         indexes = {index.constraint: index for index in table.indexes if index.constraint}
         return tuple(
             cls(tuple(zip(indexes[each.name].keys, each.operators, strict=True)), indexes[each.name].predicate)
-            for each in table.exclusions
-            if each.name in indexes
+            for each in table.constraints
+            if each.operators and each.name in indexes
         )
 
     @property
@@ -78,8 +79,20 @@ def column_groups(pools: Pools, table: Table, exclusion: ExclusionElements) -> l
                 nulls = [] if column.not_null else [None]
                 parts.append([{column.name: value} for value in [*values[:most], *nulls]])
         names = tuple(column.name for column in table.columns if column.name in columns)
-        found.append(ColumnGroup(names, tuple(_sampled(parts))))
+        found.append(ColumnGroup(names, tuple(_apart(pools, table, exclusion, _sampled(parts)))))
     return found
+
+
+def _apart(pools: Pools, table: Table, exclusion: ExclusionElements, rows: list[Values]) -> list[Values]:
+    """The combinations with no value that an existing row has in a column compared by ``=``; all if there are none."""
+    if not pools.existing.count(table):
+        return rows
+    names = {text: each.name for each in table.columns for text in (each.name, identifier(each.name))}
+    equal = (each for each, operator in exclusion.elements if operator.strip("()").endswith("="))
+    columns = [names[each] for each in equal if each in names]
+    taken = {column: pools.existing.values(table, column) - {None} for column in columns}
+    apart = [row for row in rows if not any(normalized(row.get(column)) in taken[column] for column in columns)]
+    return apart or rows
 
 
 def compatible_values(pools: Pools, table: Table) -> tuple[tuple[tuple[Values, ...], ...], ...]:

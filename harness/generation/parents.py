@@ -80,7 +80,8 @@ class Parents:
                 kept = {*row, *pending.present} if any(row.get(name, "") is None for name in key.columns) else row
                 row.update({n: None for n in key.columns if n not in kept and not table.column(n).not_null})
                 continue
-            pairs = key.pairs
+            whole = self._pools.covering(key)
+            pairs = key.pairs if whole is None else key.equal_pairs
             known = {referenced: row[column] for column, referenced in pairs if column in settled}
             for column in key.columns:
                 known |= pending.hints.parents.get(column, {})
@@ -90,7 +91,12 @@ class Parents:
                 pairs += tuple((name, name) for name in common)
             known = self._avoid_key(pending, key, known, chosen)
             loose = {to for column, to in pairs if pending.depth and column in chosen}
-            parent = self._parent(pending, key, known, {to: value for to, value in known.items() if to not in loose})
+            firm = {to: value for to, value in known.items() if to not in loose}
+            if whole is not None:
+                own, to = key.pairs[-1]
+                # A parent with the very period may be there already.
+                known, firm = {**known, to: whole}, {**firm, to: row.get(own)}
+            parent = self._parent(pending, key, known, firm)
             row.update({column: parent[referenced] for column, referenced in pairs})
             settled.update(key.columns)
             chosen.difference_update(key.columns)

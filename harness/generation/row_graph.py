@@ -227,7 +227,8 @@ class RowGraph:
             if any(name not in row for name in key.columns):
                 continue
             for insert in self.inserts:
-                if insert.table == key.references and all(row[name] == insert.values[to] for name, to in key.pairs):
+                same = (row[name] == insert.values[to] for name, to in key.equal_pairs)
+                if insert.table == key.references and all(same):
                     yield insert
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.kinds.base import Begun, Fact, ScenarioStrategy, Subject, TableName, TableRule, identifier, literal
 from harness.kinds.check import PredicateKind
-from harness.kinds.toolkit.constraints import validated
+from harness.kinds.toolkit.constraints import enforced, validated
 from harness.project.keys import ColumnForm, key, name, several, text
 
 
@@ -33,6 +33,7 @@ class AcceptedValuesKind(PredicateKind):
     constraint: str | None = key(name, "the constraint; by default <table>_<column>_check", default=None)
     implied_by: str | None = key(name, "a stricter constraint, which refuses all that this one does", default=None)
     validated: bool = validated()
+    enforced: bool = enforced()
 
     @property
     def subject(self) -> str:
@@ -54,4 +55,4 @@ class AcceptedValuesKind(PredicateKind):
             yield from super().facts(subject)
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun | None:
-        return None if subject.table.column(self.column).base_kind == "e" else self._rule(subject).scenarios()
+        return None if subject.table.column(self.column).base_kind == "e" else super().scenarios(subject)

@@ -72,6 +72,9 @@ class Kind:
     about_triggers: ClassVar[bool] = False
     """Whether an undeclared trigger that changes the outcome breaks the check, instead of making it unreliable."""
 
+    enforced = True
+    """Whether PostgreSQL refuses what breaks the rule; a rule that nobody enforces is present at best."""
+
     rule_sort: ClassVar[str | None] = None
     """The sort of rule in the catalog that it declares, where its subject is the name of that rule."""
 

@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from harness.kinds.base import (
     Begun,
-    Draft,
     Fact,
-    NewRow,
     Rule,
     ScenarioStrategy,
     Subject,
@@ -19,18 +17,13 @@ from harness.kinds.base import (
     TableName,
     TableRule,
     default_name,
-    qualified,
-    show,
 )
 from harness.kinds.toolkit import inheritance
-from harness.kinds.toolkit.constraints import Validatable, failing, validated
+from harness.kinds.toolkit.constraints import Validatable, enforced, failing, validated
 from harness.kinds.toolkit.predicates import PredicateRule
-from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe, Refused
+from harness.probes import Refused
 from harness.project import sql
 from harness.project.keys import ColumnForm, key, name, predicate
-
-TRIED = 4
-"""Values that break the predicate and are tried in rows of a table that inherits."""
 
 
 class PredicateKind(Validatable):
@@ -51,12 +44,16 @@ class PredicateKind(Validatable):
         return self.constraint or default_name(table, columns if len(columns) == 1 else (), "check")
 
     def _rule(self, subject: Subject) -> PredicateRule:
-        return PredicateRule(subject, self.predicate, self._constraint(subject.table.name), self.implied_by)
+        return PredicateRule(
+            subject, self.predicate, self._constraint(subject.table.name), self.implied_by, self.enforced
+        )
 
     def rules(self) -> tuple[Rule, ...]:
-        return (Rule(self.predicate, self.constraint, implied_by=self.implied_by),)
+        return (Rule(self.predicate, self.constraint, implied_by=self.implied_by),) if self.enforced else ()
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        if not self.enforced:
+            return ()
         return (Refused(("23514",), table, constraint=self._constraint(table)), *failing(self.predicate))
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
@@ -69,6 +66,12 @@ class PredicateKind(Validatable):
             each.name == name for each in table.constraints
         ):
             yield self.validity_fact(table.constraint(name))
+
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun | None:
+        name = self._constraint(subject.table.name)
+        unenforced = any(each.name == name and not each.enforced for each in subject.table.constraints)
+        # What a declared rule that nobody enforces lets happen needs no example.
+        return None if self.enforced and unenforced else self._rule(subject).scenarios()
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,9 @@ class CheckKind(PredicateKind):
     `implied_by` names a stricter rule, which refuses all that this one does (`a >= 10` beside `a > 0`): of two CHECKs
     PostgreSQL names the first in the alphabet. A constraint with NO INHERIT is broken by the rows of tables that
     inherit, unless `only: true` leaves them out.
+
+    `enforced: false` declares a constraint that is NOT ENFORCED (PostgreSQL 18): values that break it have to be
+    accepted. Such a check is never better than *present*.
     """
 
     column_form = ColumnForm(column="column", value="check", keys=("constraint", "implied_by"))
@@ -103,6 +109,7 @@ class CheckKind(PredicateKind):
     implied_by: str | None = key(name, "the constraint that refuses before this one can", default=None)
     only: bool = inheritance.only()
     validated: bool = validated()
+    enforced: bool = enforced()
 
     @property
     def subject(self) -> str:
@@ -112,15 +119,15 @@ class CheckKind(PredicateKind):
     def predicate(self) -> str:
         return self.check
 
-    def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun:
-        rule = self._rule(subject)
-        stated = rule.scenarios()
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun | None:
+        stated = super().scenarios(subject)
         heirs = () if self.only else self._heirs_without_it(subject)
-        if not heirs:
+        if stated is None or not heirs:
             return stated
-        _, bad = rule.sides
+        _, bad = self._rule(subject).sides
+        broken = f"({self.check}\n) is false"
         own = stated.pairs.map(stated.build) if isinstance(stated, Begun) else stated
-        return st.one_of(subject.probes(lambda draft: self._in_heirs(subject, draft, heirs, bad)), own)
+        return st.one_of(subject.probes(lambda draft: inheritance.breaking(subject, draft, heirs, bad, broken)), own)
 
     def _heirs_without_it(self, subject: Subject) -> tuple[Table, ...]:
         """Returns the tables that inherit from this one, but do not have the constraint."""
@@ -129,16 +136,3 @@ class CheckKind(PredicateKind):
             return ()
         heirs = inheritance.heirs(subject)
         return tuple(heir for heir in heirs if all(each.expression != own.expression for each in heir.checks))
-
-    def _in_heirs(self, subject: Subject, draft: Draft, heirs: tuple[Table, ...], bad: list[NewRow]) -> Iterator[Probe]:
-        """Yields inserts of values that break the predicate into tables that inherit from this one."""
-        table = subject.table.name
-        found = f"select coalesce(nullif(count(*), 0)::text, 'none') from {qualified(table)}"
-        then = Postcondition(f"{found} where ({self.check}\n) is false", "none", f"rows of {table} that break it")
-        for heir in heirs:
-            row = Insert(heir.name, draft.row(heir.name))
-            yield Probe(row, Accepted(), f"a row of {heir.name}", f"a row of {heir.name}")
-            for values in draft.sample(bad, TRIED):
-                words = f"{show(values)} in {heir.name}, which inherits from it,"
-                insert = Insert(heir.name, draft.row(heir.name, values))
-                yield Probe(insert, AcceptedOrRefused(), "one of an heir", words, then=then, required=False)

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.kinds.base import (
-    Draft,
-    Fact,
-    Kind,
-    ScenarioStrategy,
-    Subject,
-    identifier,
-)
+from harness.kinds.base import Draft, Fact, Kind, NewRow, ScenarioStrategy, Subject, identifier
 from harness.probes import Accepted, Insert, Probe
 from harness.project.keys import ColumnForm, expression, key, name
+from harness.solver.rules import tied_columns
 
 
 @dataclass(frozen=True)
@@ -58,7 +52,7 @@ class DefaultKind(Kind):
         foreign = table.foreign_columns
         # Columns that rules tie to this one have to fit its default, and not a drawn value.
         default = subject.oracle.scalar(table, value)
-        fitting = subject.pools.tied_values(table, column.name, default) or [{}]
+        fitting = _tied_values(subject, column.name, default) or [{}]
         # The parent that the default refers to has to exist.
         reference = {column.name: default} if column.name in foreign and stable else {}
 
@@ -73,3 +67,16 @@ class DefaultKind(Kind):
                 yield Probe(Insert(table.name, sent), Accepted(1), "value when omitted", "a row without it", then=then)
 
         return subject.probes(build)
+
+
+def _tied_values(subject: Subject, column: str, value: str | None) -> list[NewRow]:
+    """Returns the values of the columns that rules tie to this one, for a value of it; ``[{}]`` if none is."""
+    table, pools = subject.table, subject.pools
+    rules = pools.rules(table)
+    group = next((group for group in tied_columns(table, rules) if column in group), ())
+    others = tuple(name for name in group if name != column)
+    if not others:
+        return [{}]
+    rows = [(value, *row) for row in pools.combinations(table, others)]
+    kept = pools.finder.valid(table, (column, *others), rows, rules)
+    return [dict(zip(others, row[1:], strict=True)) for row in kept]

@@ -13,6 +13,7 @@ from harness.kinds.base import (
     Fact,
     NewRow,
     RacesStrategy,
+    Rule,
     ScenarioStrategy,
     Subject,
     TableName,
@@ -22,14 +23,18 @@ from harness.kinds.base import (
     default_name,
     show,
 )
+from harness.kinds.foreign_key_parts import nulls
 from harness.kinds.foreign_key_parts.actions import actions
+from harness.kinds.foreign_key_parts.facts import action_facts, in_words
+from harness.kinds.foreign_key_parts.periods import covers, period_probes
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
-from harness.kinds.toolkit.constraints import RefusedBy, Validatable, deferrable, timing_fact, validated
+from harness.kinds.toolkit.constraints import RefusedBy, Validatable, deferrable, enforced, timing_fact, validated
 from harness.kinds.toolkit.invariants import no_orphans
 from harness.probes import Accepted, Family, Insert, Probe, Refused, SqlStatement, Update
-from harness.project.keys import Reader, concurrently, key, name, names, section, table_columns, text
+from harness.project.keys import Reader, boolean, choice, concurrently, key, name, names, section, table_columns, text
 from harness.project.nodes import Node, expected
 from harness.races import Race, Races
+from harness.solver.rules import not_empty, whole_or_null
 
 _ACTION = re.compile(r"(no action|restrict|cascade|set null|set default)(?:\s*\(([^()]+)\))?", re.IGNORECASE)
 
@@ -68,10 +73,14 @@ class ForeignKeyKind(Validatable):
       references: plan.goals (id, user_id)
       on_delete: set null (goal_id)
       constraint: fk_items_goal
+    - foreign_key: [product_id, during]
+      references: shop.prices (product_id, valid)
+      period: true
     ```
 
     Proven: orphans are refused on insert and on update (23503), also if only part of a composite key has no parent. A
-    NULL in a nullable column is not checked (MATCH SIMPLE). Deleting a parent with no, one and many children does what
+    NULL in a nullable column is not checked (MATCH SIMPLE); with `match: full` a row whose key is only half NULL is
+    refused, too. Deleting a parent with no, one and many children does what
     `on_delete` says, down the whole chain, and leaves the children of other parents alone. A change of the parent's key
     does what `on_update` says. Both are `no action` by default. If a rule (CREATE RULE … DO INSTEAD) replaces every
     delete, no parent is ever deleted, and `no action` and `restrict` show nothing.
@@ -79,6 +88,13 @@ class ForeignKeyKind(Validatable):
     If a trigger looks for the parent first, `orphans: {of: plan_id, sqlstate: P0002, trigger: items_plan_seen}` says
     how it refuses a row whose parent does not exist, or whose parent the writer cannot see. `of` are the columns of the
     key that the trigger looks at: the constraint checks the other columns of a composite key.
+
+    With `period: true` the last column is a range (PERIOD, PostgreSQL 18), which refers to the ranges of all parents
+    that have the same in the other columns. Proven is then that a range is accepted where one parent, or two together,
+    cover it, that one is refused which they cover in part or not at all, and that no parent goes that covers a part.
+
+    `enforced: false` declares a constraint that is NOT ENFORCED (PostgreSQL 18): orphans have to be accepted, and a
+    parent can be deleted. Such a check is never better than *present*.
 
     PostgreSQL checks a foreign key for the rows of the two tables themselves, and not for tables that inherit from
     them.
@@ -92,14 +108,24 @@ class ForeignKeyKind(Validatable):
     )
     on_delete: str = key(action, "what becomes of a row whose parent is deleted", default="no action")
     on_update: str = key(action, "what becomes of a row whose parent's key changes", default="no action")
+    match: str = key(choice("simple", "full"), "full: all columns are NULL, or none", default="simple")
+    period: bool = key(boolean, "true: the last column is a range, and their ranges cover it (PERIOD)", default=False)
     constraint: str | None = key(name, "the constraint; by default <table>_<columns>_fkey", default=None)
     deferrable: str | None = deferrable()
     validated: bool = validated()
+    enforced: bool = enforced()
     concurrently: tuple[str, ...] = concurrently()
 
     orphans: Orphans | None = key(
         section(Orphans, "orphans"), "the trigger that refuses orphans before the constraint does", default=None
     )
+
+    def __post_init__(self) -> None:
+        actions = {self.on_delete, self.on_update}
+        if self.period and actions != {"no action"}:
+            raise ValueError("with `period: true` PostgreSQL has no action: leave out `on_delete` and `on_update`")
+        if not self.enforced and (self.concurrently or self.orphans):
+            raise ValueError("with `enforced: false` nothing is refused: leave out `concurrently` and `orphans`")
 
     @property
     def subject(self) -> str:
@@ -108,7 +134,15 @@ class ForeignKeyKind(Validatable):
     def _constraint(self, table: TableName) -> str:
         return self.constraint or default_name(table, self.foreign_key, "fkey")
 
+    def rules(self) -> tuple[Rule, ...]:
+        if not self.enforced:
+            return ()
+        whole = whole_or_null(self.foreign_key) if self.match == "full" else ()
+        return (*whole, *([not_empty(self.foreign_key)] if self.period else []))
+
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
+        if not self.enforced:
+            return ()
         by_constraint = Refused(("23503", "23001"), table, constraint=self._constraint(table))
         return (by_constraint, self.orphans.anywhere()) if self.orphans else (by_constraint,)
 
@@ -123,23 +157,33 @@ class ForeignKeyKind(Validatable):
         found = subject.table.foreign_key(self._constraint(subject.table.name))
         parent, columns = self.references
         columns = columns or subject.catalog.table(parent).primary_key
-        actual = f"{column_list(found.columns)} references {found.references} {column_list(found.referenced_columns)}"
-        yield Fact(f"{column_list(self.foreign_key)} references {parent} {column_list(columns)}", actual)
+        yield Fact(
+            in_words(self.foreign_key, parent, columns, period=self.period),
+            in_words(found.columns, found.references, found.referenced_columns, period=found.period),
+        )
+        yield Fact(f"match {self.match}", f"match {'full' if found.match_full else 'simple'}")
         yield from action_facts(found, self.on_delete, self.on_update)
         yield from timing_fact(self.deferrable, found)
         yield self.validity_fact(found)
         if self.orphans:
             yield from self.orphans.facts(subject)
 
-    def scenarios(self, subject: Subject) -> ScenarioStrategy:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | None:
         table, parent = subject.table, subject.catalog.table(self.references[0])
         found = table.foreign_key(self._constraint(table.name))
+        if self.enforced and not found.enforced:
+            return None
         reference = Reference.of(subject, table, parent, found, self.on_delete, self.on_update)
+        if not self.enforced:
+            reference = replace(reference, on_delete="no action", on_update="no action", enforced=False)
+        periods = covers(subject, reference) if self.period else []
 
         def build(draft: Draft) -> Iterator[Probe | Family]:
             draft.share_ancestors()
             fresh, missing = yield from self._orphans(subject, draft, reference)
             yield from actions(subject, draft, reference)
+            if periods:
+                yield from period_probes(subject, draft, reference, draft.choose(periods))
             yield from self._half_orphans(draft, reference, fresh, missing)
 
         return subject.probes(build)
@@ -154,7 +198,7 @@ class ForeignKeyKind(Validatable):
         referenced = self.references[1] or parent.primary_key
         for column in self.foreign_key:
             child.column(column)
-        watch = no_orphans(child.name, self.foreign_key, parent.name, referenced)
+        watch = no_orphans(child.name, self.foreign_key, parent.name, referenced, self.period)
 
         def referring(row: Values) -> NewRow:
             return {own: row[to] for own, to in zip(self.foreign_key, referenced, strict=True)}
@@ -210,10 +254,10 @@ class ForeignKeyKind(Validatable):
         yield Probe(update, refused, "orphan on update", value, required=only)
         accepted = Probe(Insert(table.name, fresh), Accepted(1), "a child of a parent accepted", "a child")
         yield subject.varied(accepted, columns)
-        for column in columns:
-            if not table.column(column).not_null:
-                null = Insert(table.name, {**fresh, **missing, column: None})
-                yield Probe(null, Accepted(1), "null leads nowhere", f"{column} null", required=False)
+        if self.match == "full":
+            yield from nulls.match_full(subject, reference, fresh, resident)
+        else:
+            yield from nulls.match_simple(reference, {**fresh, **missing})
         return fresh, missing
 
     def _half_orphans(
@@ -223,10 +267,11 @@ class ForeignKeyKind(Validatable):
 
         They are drawn when all parents are: one of those may have just this key.
         """
-        table, columns = reference.child, reference.key.columns
-        for column in [column for column in columns if len(columns) > 1 and missing[column] != fresh[column]]:
+        table = reference.child
+        equal = [column for column, _ in reference.key.equal_pairs if len(reference.key.columns) > 1]
+        for column in [column for column in equal if missing[column] != fresh[column]]:
             half = {**fresh, column: missing[column]}
-            if draft.has_row(reference.parent.name, {to: half[own] for own, to in reference.key.pairs}):
+            if draft.has_row(reference.parent.name, {to: half[own] for own, to in reference.key.equal_pairs}):
                 continue
             # Another foreign key with this column has no parent either: it may refuse first.
             aspect = f"{column} of another parent"
@@ -236,15 +281,14 @@ class ForeignKeyKind(Validatable):
 
 
 def _without_others(table: Table, key: ForeignKey) -> NewRow:
-    """Returns NULL for nullable columns of other foreign keys that share a column with this one, to switch them off."""
-    others = [other for other in table.foreign_keys if other.name != key.name and set(other.columns) & set(key.columns)]
+    """Returns NULL for nullable columns of other foreign keys that share a column with this one, to switch them off.
+
+    One with MATCH FULL cannot be switched off: it would refuse the NULL.
+    """
+    others = [
+        other
+        for other in table.foreign_keys
+        if other.name != key.name and set(other.columns) & set(key.columns) and not other.match_full
+    ]
     columns = {column for other in others for column in other.columns} - set(key.columns)
     return {column: None for column in sorted(columns) if not table.column(column).not_null}
-
-
-def action_facts(found: ForeignKey, on_delete: str, on_update: str | None) -> Iterator[Fact]:
-    """Compares the declared actions of a foreign key with those in the catalog, as far as they are declared."""
-    limited = f" {column_list(found.on_delete_columns)}" if found.on_delete_columns else ""
-    yield Fact(f"on delete {on_delete}", f"on delete {found.on_delete}{limited}")
-    if on_update is not None:
-        yield Fact(f"on update {on_update}", f"on update {found.on_update}")

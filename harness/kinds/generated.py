@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from hypothesis.errors import UnsatisfiedAssumption
+
 from harness.kinds.base import Draft, Fact, Kind, ScenarioStrategy, Subject, Values, identifier, show
+from harness.oracle import Answer
 from harness.probes import Accepted, Insert, Postcondition, Probe, Refused, Scenario
 from harness.project import sql
 from harness.project.keys import ColumnForm, expression, key, name
+from harness.solver.rules import computable_column, deciding_columns
 
 WRITTEN = Refused(("428C9",))
 """The refusal of a value for a generated column: PostgreSQL names no constraint."""
@@ -26,7 +30,10 @@ class GeneratedKind(Kind):
     ```
 
     Proven: the catalog has this expression. After an insert, and after updates of single columns that the expression
-    names, the stored value is the result of the expression. A value that INSERT or UPDATE sends is refused (428C9).
+    names, the value is the result of the expression. A value that INSERT or UPDATE sends is refused (428C9).
+
+    Of a virtual column (PostgreSQL 18) nothing is computed before it is read. If that fails for a row that the other
+    rules accept (an overflow), a note says for which: every query that reads the column will fail at such a row.
     """
 
     rule_sort = "generated"
@@ -58,8 +65,8 @@ class GeneratedKind(Kind):
             insert = Insert(table.name, fresh)
             probes = [Probe(insert, Accepted(1), "computed on insert", "a row", then=computed(fresh))]
             for source in sources:
-                changes = {source: fresh[source]}
-                if fresh[source] != row[source] and subject.may_update(changes):
+                changes = {source: self._changed(subject, draft, row, fresh, source)}
+                if changes[source] != row[source] and subject.may_update(changes):
                     update = subject.update(row, changes)
                     then = computed({**row, **changes})
                     value = f"{source} = {show(changes)}"
@@ -71,3 +78,30 @@ class GeneratedKind(Kind):
             return Scenario((*draft.inserts, Insert(table.name, row)), tuple(probes))
 
         return subject.scenarios(build)
+
+    @staticmethod
+    def _changed(subject: Subject, draft: Draft, row: Values, fresh: Values, source: str) -> str | None:
+        """Returns another value of a column, with which the row keeps all rules; its own if there is none."""
+        if source in subject.table.foreign_columns:
+            return fresh[source]
+        try:
+            return draft.other_value(subject.table.name, source, row)
+        except UnsatisfiedAssumption:
+            return row[source]
+
+    def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:
+        table = subject.table
+        if not any((each.name, each.generated) == (self.generated, "v") for each in table.columns):
+            return
+        read = f"{identifier(self.generated)} is null"
+        columns = deciding_columns(table, read)
+        unread = [computable_column(column) for column in table.columns if column.generated == "v"]
+        others = (rule.predicate for rule in subject.pools.rules(table) if rule not in unread)
+        rules = [each for each in others if {*deciding_columns(table, each)} <= {*columns}]
+        rows = subject.pools.combinations(table, columns)
+        for row, (own, *kept) in zip(rows, subject.oracle.answers(table, columns, rows, [read, *rules]), strict=True):
+            if own is Answer.ERROR and all(answer.holds for answer in kept):
+                values = ", ".join(f"{name} = {show({name: value})}" for name, value in zip(columns, row, strict=True))
+                why = subject.oracle.failure(table, columns, row, read)
+                yield f"no rule refuses a row with {values}, and reading it fails: {why}"
+                return

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from harness.catalog.model import ForeignKey, Missing
 from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject, TableName
-from harness.kinds.foreign_key import action, action_facts
+from harness.kinds.foreign_key import action
 from harness.kinds.foreign_key_parts.actions import actions
+from harness.kinds.foreign_key_parts.facts import action_facts
 from harness.kinds.foreign_key_parts.reference import Reference
+from harness.kinds.toolkit.constraints import enforced_fact
 from harness.project.keys import key, name, table
 
 
@@ -43,10 +45,13 @@ class ReferencedByKind(Kind):
         found = self._key(subject)
         if self.constraint is not None:  # else it was found by the table that it references
             yield Fact(f"{found.name} references {subject.table.name}", f"{found.name} references {found.references}")
+        yield enforced_fact(found)
         yield from action_facts(found, self.on_delete, self.on_update)
 
-    def scenarios(self, subject: Subject) -> ScenarioStrategy:
+    def scenarios(self, subject: Subject) -> ScenarioStrategy | None:
         child, found = subject.catalog.table(self.referenced_by), self._key(subject)
+        if not found.enforced:
+            return None
         on_update = self.on_update or found.on_update
         reference = Reference.of(subject, child, subject.table, found, self.on_delete, on_update)
         return subject.probes(lambda draft: actions(subject, draft, reference))
@@ -55,8 +60,9 @@ class ReferencedByKind(Kind):
         child = subject.catalog.table(self.referenced_by)
         if self.constraint is not None:
             return child.foreign_key(self.constraint)
-        for found in child.foreign_keys:
+        keys = [each for each in child.constraints if isinstance(each, ForeignKey)]
+        for found in sorted(keys, key=lambda each: not each.enforced):
             if found.references == subject.table.name:
                 return found
-        known = [str(found.references) for found in child.foreign_keys]
+        known = [str(found.references) for found in keys]
         raise Missing(f"foreign key of {child.name} that references", str(subject.table.name), known)

@@ -14,14 +14,15 @@ from harness.kinds.base import (
     RacesStrategy,
     ScenarioStrategy,
     Subject,
+    Table,
     TableName,
     TableRule,
     Unreliable,
-    column_list,
     default_name,
     show,
 )
 from harness.kinds.toolkit import inheritance
+from harness.kinds.toolkit.conflicts import OVERLAP, key_list, of_key, overlaps, without_overlaps
 from harness.kinds.toolkit.constraints import deferrable, failing, timing_fact
 from harness.kinds.toolkit.invariants import no_duplicates
 from harness.kinds.toolkit.key_expressions import (
@@ -47,7 +48,7 @@ from harness.probes import Accepted, Family, Insert, Probe, Refused
 from harness.project import sql
 from harness.project.keys import ColumnForm, choice, concurrently, key, key_element, name, predicate, several
 from harness.races import Invariant, Race, Races
-from harness.solver.rules import Rule, deciding_columns
+from harness.solver.rules import Rule, deciding_columns, not_empty
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,9 @@ class UniqueKind(Kind):
 
     A row of a table that inherits from this one does not have the key of another row either: no key of PostgreSQL
     covers such rows, but a query of this table finds them. `only: true` leaves them out, as ONLY does.
+
+    With `without_overlaps` the last column is a range (PostgreSQL 18). Proven is then that rows are refused whose
+    ranges overlap and whose other columns are the same (23P01), or whose range is empty (23514).
     """
 
     column_form = ColumnForm(column="unique", keys=("constraint",))
@@ -89,9 +93,14 @@ class UniqueKind(Kind):
         default=None,
     )
     implied_by: str | None = key(name, "the constraint that refuses before this one can", default=None)
+    without_overlaps: bool = without_overlaps()
     only: bool = inheritance.only()
     deferrable: str | None = deferrable()
     concurrently: tuple[str, ...] = concurrently()
+
+    def __post_init__(self) -> None:
+        if self.without_overlaps and (self.where or expressions(self.unique)):
+            raise ValueError("with `without_overlaps: true` a key has columns only, and no `where`")
 
     @property
     def subject(self) -> str:
@@ -103,13 +112,14 @@ class UniqueKind(Kind):
         return self.constraint or default_name(table, default_names(self.unique), suffix)
 
     def rules(self) -> tuple[Rule, ...]:
-        return can_be_computed(risky(self.unique))
+        return (not_empty(self.unique),) if self.without_overlaps else can_be_computed(risky(self.unique))
 
     def _refused(self, table: TableName) -> Refused:
         return Refused(("23505",), table, constraint=self.implied_by or self._constraint(table))
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
-        return (Refused(("23505",), table, constraint=self._constraint(table)), *failing(*expressions(self.unique)))
+        taken = OVERLAP if self.without_overlaps else ("23505",)
+        return (Refused(taken, table, constraint=self._constraint(table)), *failing(*expressions(self.unique)))
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return TableRule("constraint", self._constraint(table)), TableRule("index", self._constraint(table))
@@ -119,7 +129,8 @@ class UniqueKind(Kind):
         kind = "unique" if actual.unique else "not unique"
         # The order of the columns is not part of this rule: the kind `index` compares it.
         keys = self.unique if self._has_elements(subject, actual) else actual.keys
-        yield Fact(f"unique {column_list(self.unique)}", f"{kind} {column_list(keys)}")
+        expected = f"unique {key_list(self.unique, self.without_overlaps)}"
+        yield Fact(expected, f"{kind} {key_list(keys, actual.without_overlaps)}")
         yield Fact("valid", "valid" if actual.valid else "not valid")
         if self.deferrable:
             yield from timing_fact(self.deferrable, subject.table.constraint(self._constraint(subject.table.name)))
@@ -143,6 +154,9 @@ class UniqueKind(Kind):
         raise Missing(f"unique key on {subject.table.name}:", expected, known)
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy:
+        if self.without_overlaps:
+            constraint = self._constraint(subject.table.name)
+            return subject.probes(overlaps(subject, self.unique, constraint, self._heirs(subject)))
         inside, outside, never_inside = self._sides(subject)
         refused = self._refused(subject.table.name)
         nullable = [name for name in deciding_key_columns(subject, self.unique) if may_be_null(subject, name)]
@@ -168,7 +182,7 @@ class UniqueKind(Kind):
                     yield from RowsWithKey(subject, draft, self.unique, fixed, rows.present).twice(refused_null, aspect)
             if outside:
                 yield from self._draw_side(subject, draft, outside, inside).twice(Accepted(1), "outside of where")
-            if not self.only and inheritance.heirs(subject):
+            if self._heirs(subject):
                 yield from self._in_heirs(self._draw_side(subject, draft, inside, never_inside))
 
         return subject.probes(build)
@@ -180,6 +194,9 @@ class UniqueKind(Kind):
         key = inheritance.part(row, rows.columns)
         values = {**inheritance.part(row, deciding_columns(subject.table, self.where or "true")), **key}
         yield from inheritance.two_rows(subject, draft, (values, values), show(key), self._watch(subject))
+
+    def _heirs(self, subject: Subject) -> tuple[Table, ...]:
+        return () if self.only else inheritance.heirs(subject)
 
     def _watch(self, subject: Subject) -> Invariant:
         return no_duplicates(subject.table.name, self.unique, self.where, self.nulls)
@@ -197,6 +214,8 @@ class UniqueKind(Kind):
 
     def races(self, subject: Subject) -> RacesStrategy:
         table = subject.table
+        if self.without_overlaps:
+            return of_key(subject, self.unique, self._constraint(table.name), self._heirs(subject)).races()
         inside, _, never_inside = self._sides(subject)
         watch = self._watch(subject)
 

@@ -242,11 +242,20 @@ def _shown(column: Column, alias: str) -> str:
     """A column of a row, as an item of a SELECT list."""
     name = identifier(column.name)
     if column.generated:
-        return f"({column.default}) as {name}"
+        return f"{_assigned(column)} as {name}"
     if column.is_json:
         # jsonb_populate_record makes NULL of a JSON null.
         return f"(harness_document -> {literal(column.name)})::{column.base_type} as {name}"
     return f"{alias}.{name}"
+
+
+def _assigned(column: Column) -> str:
+    """The expression of a generated column, converted to its type as by an INSERT: a text that is too long fails."""
+    if column.base_name in ("varchar", "bpchar", "bit", "varbit") and column.typmod >= 0:
+        # A cast would cut it off.
+        document = f"jsonb_build_object({literal(column.name)}, ({column.default})::text)"
+        return f"(jsonb_populate_record(null::pg_temp.harness_row, {document})).{identifier(column.name)}"
+    return f"({column.default})::{column.base_type}"
 
 
 def _json_array(documents: Sequence[str]) -> str:

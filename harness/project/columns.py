@@ -31,6 +31,11 @@ from harness.project.nodes import MappingNode, Node, Scalar, as_mapping, as_scal
 from harness.project.readers import table
 
 
+@reader("true, or a mapping of further keys", {"anyOf": [boolean.schema(), {"type": "object"}]})
+def stated(node: Node) -> bool:
+    return isinstance(node, MappingNode) or boolean.read(node)
+
+
 @dataclass(frozen=True)
 class DeclaredColumn:
     """A column of the contract, as SQL text. None is a key that is left out; for ``default`` it means no default.
@@ -43,7 +48,7 @@ class DeclaredColumn:
     type: str | None = key(
         text, "the type, as format_type prints it or an alias: timestamptz, numeric(10,2), text[]", default=None
     )
-    not_null: bool = key(boolean, "whether NULL is refused", default=False)
+    not_null: bool = key(stated, "whether NULL is refused", default=False)
     default: str | None = key(expression, "the value when the column is left out", default=None)
     identity: str | None = key(
         choice("always", "by default"), "that it is an identity column, and which kind", default=None

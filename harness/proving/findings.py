@@ -53,7 +53,8 @@ class Findings:
         elif trial.scenarios == 0:
             self.reason = "no scenario could be built: no rows were found that keep all rules"
         else:
-            self.tried |= bool(trial.shown)
+            # Rows that nobody refuses prove no rule.
+            self.tried |= bool(trial.shown) and check.rule.enforced
             self._add_hidden(trial, check.rule, undeclared)
 
     def _add_hidden(self, trial: Trial, rule: Kind, undeclared: UndeclaredRules) -> None:

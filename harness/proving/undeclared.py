@@ -22,6 +22,10 @@ _OF_ROWS = ("23505", "23514", "23503", "23P01", "23001")
 """SQLSTATEs of constraints."""
 
 
+_OF_COLUMN = ("unique", "check", "accepted_values", "constraint", "implied_by", "touched_on_update")
+"""The keys of a column's entry that state constraints and triggers."""
+
+
 def declared_rules(checks: Sequence[DeclaredCheck]) -> dict[TableName, frozenset[TableRule]]:
     """The rules of each table that checks declare, by every name that the catalog may have for them."""
     found = grouped((each.table, each.rule.declares(each.table)) for each in checks if each.table is not None)
@@ -96,17 +100,12 @@ def _entries(catalog: Catalog, table: Table, parts: Sequence[TableRule]) -> dict
         if part in checks:
             found[part] = yaml.flow({"checks": [checks[part]]})
         elif column is not None:
-            shown = {"not_null": "true"} if part in own else _short(described.columns[column])
+            kept = ("not_null",) if part in own else _OF_COLUMN
+            shown = {key: value for key, value in described.columns[column].items() if key in kept}
             found[part] = yaml.flow({"columns": {column: shown}})
         else:
             found[part] = yaml.flow({"known": {part.name: "why it is there"}})
     return {part: text.removeprefix("{").removesuffix("}") for part, text in found.items()}
-
-
-def _short(entry: Mapping[str, yaml.YamlValue]) -> dict[str, yaml.YamlValue]:
-    """The keys of a column's entry that state rules."""
-    kept = ("unique", "check", "accepted_values", "constraint", "implied_by", "touched_on_update")
-    return {key: value for key, value in entry.items() if key in kept}
 
 
 OfCheck = tuple[DeclaredCheck | None, Refused]

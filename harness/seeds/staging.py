@@ -104,7 +104,8 @@ def empty(connection: Connection, file: SeedFile, table: Table, number: int) -> 
 def _keys(table: Table) -> Iterator[tuple[str, ...]]:
     """The unique keys of all rows without NULLs, the primary key first."""
     for index in sorted(table.unique_keys, key=lambda each: (not each.primary, each.check_order)):
-        if index.valid and index.is_plain and all(table.column(name).not_null for name in index.columns):
+        usable = index.valid and index.is_plain and not index.without_overlaps
+        if usable and all(table.column(name).not_null for name in index.columns):
             yield index.columns
 
 

@@ -8,6 +8,7 @@ Not here: the step by step search (``search.py``), and values for one column (``
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.catalog.model import Catalog, Column, Table
@@ -84,6 +85,18 @@ class PoolFinder:
             return []
         constants = [constant.text for constant in sql.constants(column.default)]
         return [*constants, *self._introspection.constant_results(sql.constant_calls(column.default))]
+
+    def widest(self, table: Table, column: str, rules: Sequence[Rule]) -> str | None:
+        """The range that contains the most of those that keep all rules: where it can be, the one without bounds."""
+        everything = "{(,)}" if table.column(column).base_kind == "m" else "(,)"
+        tried = [(everything,), *((value,) for value in self.candidates(table, column, rules) if value is not None)]
+        kept = self.valid(table, (column,), tried, rules)
+        if kept[:1] == tried[:1]:
+            return everything
+        pairs = [(one, other) for one in kept for other in kept]
+        answers = self._oracle.pairs(table, (column,), pairs, [(identifier(column), "@>")])
+        inside = Counter(one for (one, _), answer in zip(pairs, answers, strict=True) if answer[0] is Answer.TRUE)
+        return next((value for (value,), _ in inside.most_common(1)), None)
 
     def valid(
         self, table: Table, columns: tuple[str, ...], rows: Sequence[Tuple], rules: Sequence[Rule]

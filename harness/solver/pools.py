@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 import psycopg
 
-from harness.catalog import Catalog, Index, Table, circular
+from harness.catalog import Catalog, ForeignKey, Index, Table, circular
 from harness.oracle import Answer, Introspection, Oracle
-from harness.probes.statement import condition, qualified
+from harness.probes.statement import condition, identifier, literal, qualified
 from harness.project.model import NewRow, TableName, Tuple, Values
 from harness.solver.existing import ExistingRows, key_columns
 from harness.solver.finder import PoolFinder
@@ -129,11 +129,24 @@ class Pools:
                 existing = self.existing.select(parent, [key.referenced_columns[0]])
                 yield among(key.columns[0], [row[0] for row in existing if row[0] is not None], cast="::text")
         for key, parent in keys:
-            for own, to in key.pairs:
+            if whole := self.covering(key):
+                own, to = key.pairs[-1]
+                yield f"{identifier(own)} <@ {literal(whole)}::{parent.column(to).base_type}"
+            for own, to in key.equal_pairs:
                 few = parent.column(to).base_kind == "e" or parent.column(to).base_name == "bool"
                 found = sorted({*self._values_in_pool(parent, to)}) if few and own in named else []
                 if found:
                     yield among(own, found)
+
+    def covering(self, key: ForeignKey) -> str | None:
+        """A range that covers the periods of a foreign key, so that one parent is enough; None if it has none."""
+        if not key.period:
+            return None
+        parent, column = self.catalog.table(key.references), key.referenced_columns[-1]
+        ties = () if parent.name in self.circular else self.drawing_rules(parent)
+        return self.cached(
+            ("covering", parent.name, column), lambda: self.finder.widest(parent, column, (*self.rules(parent), *ties))
+        )
 
     def _values_in_pool(self, table: Table, column: str) -> list[str]:
         """The values of a column in its pool; none if it has no pool, or the table cannot be filled."""
@@ -283,14 +296,3 @@ class Pools:
         """
         rules = (*self.rules(table), *map(Rule, (*also, *self.hints(table.name).predicates(table))))
         return product([self.finder.candidates(table, column, rules) for column in columns])
-
-    def tied_values(self, table: Table, column: str, value: str | None) -> list[NewRow]:
-        """The values of the columns that rules tie to this one, for a value of it; ``[{}]`` if none is tied to it."""
-        rules = self.rules(table)
-        group = next((group for group in tied_columns(table, rules) if column in group), ())
-        others = tuple(name for name in group if name != column)
-        if not others:
-            return [{}]
-        rows = [(value, *row) for row in self.combinations(table, others)]
-        kept = self.finder.valid(table, (column, *others), rows, rules)
-        return [dict(zip(others, row[1:], strict=True)) for row in kept]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from harness.catalog.model import Catalog, ForeignKey, Index, Table
+from harness.catalog.model import Catalog, Constraint, ForeignKey, Index, Table
 from harness.probes.statement import identifier, literal
 from harness.project import TableName, Values, sql
 from harness.solver.rules import Rule
@@ -108,8 +108,11 @@ def _equal(table: Table, name: str, value: str | None) -> str:
 
 
 def with_logical_references(catalog: Catalog, row_hints: Mapping[TableName, RowHints]) -> Catalog:
-    """The catalog with a foreign key for each logical reference, and a unique key for the common columns of groups."""
-    tables = dict(catalog.tables)
+    """The catalog with a foreign key for each logical reference, and a unique key for the common columns of groups.
+
+    Foreign keys that are NOT ENFORCED become logical references as well.
+    """
+    tables = dict(as_meant(catalog).tables)
     for name, hints in row_hints.items():
         if name in tables and hints.leads:
             keys = tuple(_reference(column, lead) for column, lead in hints.leads.items())
@@ -117,6 +120,21 @@ def with_logical_references(catalog: Catalog, row_hints: Mapping[TableName, RowH
         if name in tables and hints.common:
             tables[name] = replace(tables[name], indexes=(*tables[name].indexes, _key(hints.common)))
     return replace(catalog, tables=tables)
+
+
+def as_meant(catalog: Catalog) -> Catalog:
+    """The catalog as if foreign keys that are NOT ENFORCED were enforced, but had no actions."""
+    return replace(catalog, tables={name: _as_meant(table) for name, table in catalog.tables.items()})
+
+
+def _as_meant(table: Table) -> Table:
+    meant: dict[str, Constraint] = {
+        each.name: replace(each, enforced=True, on_delete="no action", on_update="no action")
+        for each in table.constraints
+        if isinstance(each, ForeignKey) and not each.enforced
+    }
+    constraints = tuple(meant.get(each.name, each) for each in table.constraints)
+    return replace(table, constraints=constraints) if meant else table
 
 
 def _key(columns: tuple[str, ...]) -> Index:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.catalog.model import Catalog, Column, Table
+from harness.catalog.model import Catalog, Check, Column, Constraint, Exclusion, ForeignKey, Table
 from harness.probes.statement import identifier, literal
 from harness.project import sql
 from harness.values.types import narrowing
@@ -28,13 +28,14 @@ class Rule:
     """A predicate on the rows of a table. ``constraint`` is the name that it has, or should have, in the catalog.
 
     An UPDATE may break a rule that is ``on_insert_only``. The constraint ``implied_by`` refuses every row that breaks
-    the rule, before the rule's own constraint can.
+    the rule, before the rule's own constraint can. A rule that is ``late`` is checked after all CHECKs.
     """
 
     predicate: str
     constraint: str | None = None
     on_insert_only: bool = False
     implied_by: str | None = None
+    late: bool = False
 
     def __str__(self) -> str:
         shown = self.predicate if self.predicate.startswith("(") else f"({self.predicate})"
@@ -82,13 +83,47 @@ def merged(sets: Iterable[set[str]]) -> list[set[str]]:
 
 
 def catalog_rules(table: Table) -> Iterator[Rule]:
-    """The rules of the catalog: CHECKs, those of the columns' domains, bounds of partitions, generated columns."""
-    yield from (Rule(check.expression or "true", check.name) for check in table.checks)
+    """The rules of the catalog: CHECKs, those of the columns' domains, bounds of partitions, generated columns, keys.
+
+    A CHECK that is NOT ENFORCED is among them: drawn rows are as they are meant to be.
+    """
+    for constraint in table.constraints:
+        yield from rules_of(constraint)
+    yield from (Rule(f"isfinite({identifier(name)})") for name in _finite(table))
     for column in table.columns:
         yield from domain_rules(column)
     if table.bounds:
         yield Rule(table.bounds, f"the bounds of the partitions of {table.name}")
     yield from computable(table)
+
+
+def _finite(table: Table) -> Iterator[str]:
+    """The dates in indexes of GiST, which has no place for another date beside one that is infinite."""
+    indexed = {name for index in table.indexes if index.method == "gist" for name in index.columns}
+    return (column.name for column in table.columns if column.name in indexed and column.base_name == "date")
+
+
+def rules_of(constraint: Constraint) -> Iterator[Rule]:
+    """The rules of single rows that a constraint has."""
+    if isinstance(constraint, Check):
+        yield Rule(constraint.expression or "true", constraint.name)
+    if isinstance(constraint, ForeignKey) and constraint.match_full:
+        yield from whole_or_null(constraint.columns)
+    if isinstance(constraint, ForeignKey) and constraint.period:
+        yield not_empty(constraint.columns)
+    if constraint.operators and not isinstance(constraint, Exclusion):
+        yield not_empty(constraint.columns)
+
+
+def whole_or_null(columns: Sequence[str]) -> Iterator[Rule]:
+    """The rule of MATCH FULL: all columns of the key are NULL, or none."""
+    first, *others = (f"({identifier(column)} is null)" for column in columns)
+    yield from (Rule(f"{first} = {other}", late=True) for other in others)
+
+
+def not_empty(columns: Sequence[str]) -> Rule:
+    """The rule that the range in the last column is not empty: WITHOUT OVERLAPS refuses that, and nothing covers it."""
+    return Rule(f"not isempty({identifier(columns[-1])})", late=True)
 
 
 def domain_rules(column: Column) -> tuple[Rule, ...]:
@@ -98,8 +133,12 @@ def domain_rules(column: Column) -> tuple[Rule, ...]:
 
 def computable(table: Table) -> tuple[Rule, ...]:
     """Rules that fail where a generated column cannot be computed (a division by zero, an overflow)."""
-    names = (identifier(column.name) for column in table.columns if column.generated)
-    return tuple(Rule(f"{name} is not distinct from {name}") for name in names)
+    return tuple(computable_column(column) for column in table.columns if column.generated)
+
+
+def computable_column(column: Column) -> Rule:
+    name = identifier(column.name)
+    return Rule(f"{name} is not distinct from {name}")
 
 
 def domain_predicates(catalog: Catalog, table: Table) -> tuple[str, ...]:

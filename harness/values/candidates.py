@@ -110,6 +110,8 @@ def _typical(column: Column) -> list[str]:
         return ["{}"]
     if column.base_kind == "r" and column.element_name in _POINTS:
         return _ranges(*_POINTS[column.element_name])
+    if column.base_kind == "m" and column.element_name in _POINTS:
+        return [f"{{{each}}}" for each in _ranges(*_POINTS[column.element_name])]
     return []
 
 
@@ -137,6 +139,9 @@ def _around(column: Column, constants: list[str]) -> list[str]:
         return _arrays(column, constants)
     if name == "bytea":
         return ["\\x" + "00" * length for length in _lengths(constants)]
+    if column.base_kind == "r":
+        ends = [each for each in _around(column.parts[0], constants) if each is not None]
+        return [span for end in ends for span in (f'["{end}",)', f'["{end}","{end}"]')]
     accepts = _ACCEPTS.get(name)
     return [constant for constant in constants if accepts(constant)] if accepts else []
 

@@ -259,6 +259,44 @@ def test_privileges_are_those_that_a_role_has_in_the_end(
     assert proved(*database, texts, tmp_path) == []
 
 
+EIGHTEEN = """
+create extension btree_gist;
+create schema t;
+create table t.docs (tenant int not null, id int not null, primary key (tenant, id));
+create table t.links (id int primary key, tenant int, doc int, foreign key (tenant, doc) references t.docs match full);
+create table t.rates (product int not null, valid daterange not null, primary key (product, valid without overlaps));
+create table t.offers (
+    id int primary key, product int, during daterange check (lower(during) >= '2000-01-01'),
+    unique (product, during without overlaps),
+    foreign key (product, period during) references t.rates (product, period valid)
+);
+create table t.prices (
+    id int primary key, net numeric(6,2) not null constraint prices_net check (net > 0) not enforced,
+    gross numeric(6,2) generated always as (net * 1.2) virtual
+);
+create table t.lines (id int primary key, price int not null constraint of_price references t.prices not enforced);
+create table t.users (id int primary key, mail text);
+alter table t.users add constraint users_mail not null mail not valid;
+create table t.assets (id int primary key, code text not null no inherit);
+create table t.vehicles (plate text) inherits (t.assets);
+"""
+
+
+def test_what_postgresql_18_brings_is_adopted(adopt: Adopt, database: tuple[Server, str], tmp_path: Path) -> None:
+    found = adopt(EIGHTEEN)
+    texts = pages(found)
+    assert "    references: t.docs\n    match: full\n" in texts["t.links"]
+    assert "- primary_key: [product, valid]\n    without_overlaps: true\n" in texts["t.rates"]
+    assert "- unique: [product, during]\n    without_overlaps: true\n" in texts["t.offers"]
+    assert "    references: t.rates\n    period: true\n" in texts["t.offers"]
+    assert "- check: net > 0\n    constraint: prices_net\n    enforced: false\n" in texts["t.prices"]
+    assert "    constraint: of_price\n    enforced: false\n" in texts["t.lines"]
+    assert "mail: {type: text, not_null: {validated: false}}" in texts["t.users"]
+    assert "code: {type: text, not_null: {only: true}}" in texts["t.assets"]
+    assert not any(each.undeclarable or each.known for each in found.descriptions.values())
+    assert proved(*database, texts, tmp_path) == []
+
+
 def test_unique_expressions_are_keys(adopt: Adopt, database: tuple[Server, str], tmp_path: Path) -> None:
     texts = pages(
         adopt(

@@ -7,6 +7,10 @@ select
     a.atttypmod as typmod,
     pg_catalog.format_type(a.atttypid, a.atttypmod) as type,
     a.attnotnull as not_null,
+    exists (
+        select from pg_catalog.pg_constraint as k
+        where k.conrelid = a.attrelid and k.contype = 'n' and k.conkey = array[a.attnum] and not k.convalidated
+    ) as not_null_unvalidated,
     pg_catalog.pg_get_expr(f.adbin, f.adrelid) as default,
     a.attidentity::text as identity,
     a.attgenerated::text as generated,

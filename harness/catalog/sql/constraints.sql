@@ -48,6 +48,9 @@ select
         inner join pg_catalog.pg_namespace as opn on opn.oid = o.oprnamespace
         order by u.n
     ) as operators,
+    k.confmatchtype = 'f' as match_full,
+    -- conperiod is new in 18.
+    coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false) as period,
     k.condeferrable as deferrable,
     k.condeferred as deferred,
     k.convalidated and coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) as validated,

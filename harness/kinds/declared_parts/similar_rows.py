@@ -147,13 +147,13 @@ def _other_parents(
     found: NewRow = {}
     valued = {name for pool in subject.pools.of(subject.table, also=also) for name in pool.valued}
     for key in reversed(subject.table.widest_first):
-        name = next((each for each in key.columns if each in columns and each not in found), None)
+        pairs = key.equal_pairs
+        name = next((each for each, _ in pairs if each in columns and each not in found), None)
         if name is None or valued & {*key.columns}:
             continue
-        pairs = key.pairs
         known = {referenced: fixed[own] for own, referenced in pairs if own in fixed}
         for _ in range(TRIES):
-            parent = draft.existing_row(key.references, known) or draft.insert(key.references, known)
+            parent = draft.existing_row(key.references, known) or draft.insert_parent(key, known)
             if any(parent[referenced] != row[own] for own, referenced in pairs if own == name):
                 break
         found |= {own: parent[referenced] for own, referenced in pairs if own in columns}
@@ -162,7 +162,7 @@ def _other_parents(
 
 def _has_one_parent(subject: Subject, key: ForeignKey, columns: ColumnNames, fixed: Values) -> bool:
     """Whether a foreign key has to change, but its fixed columns are a key of the parent, so that no other exists."""
-    if not {*key.columns} & {*columns}:
+    if not {own for own, _ in key.equal_pairs} & {*columns}:
         return False
     kept = {to for own, to in key.pairs if fixed.get(own) is not None}
     return any({*each.columns} <= kept for each in subject.catalog.table(key.references).unique_keys if each.is_plain)

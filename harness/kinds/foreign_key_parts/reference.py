@@ -12,7 +12,7 @@ from hypothesis import reject
 
 from harness.catalog.model import ForeignKey, Index, Table
 from harness.kinds.base import Draft, NewRow, Subject, Values
-from harness.probes import Refused
+from harness.probes import Accepted, Refused
 from harness.project.sql import replace_value
 
 ENOUGH = 9
@@ -34,7 +34,7 @@ def new_key(draft: Draft, parent: Table, columns: tuple[str, ...], row: Values, 
 
 @dataclass(frozen=True)
 class Reference:
-    """A foreign key of ``child``, and its declared actions.
+    """A foreign key of ``child``, and its declared actions; one that is not ``enforced`` refuses nothing and has none.
 
     ``parents`` is the number of parents there can be before one of their unique keys runs out; None without a limit.
     """
@@ -45,6 +45,7 @@ class Reference:
     on_delete: str
     on_update: str
     parents: int | None = None
+    enforced: bool = True
 
     @classmethod
     def of(
@@ -67,7 +68,9 @@ class Reference:
         return all(self._room(key) == COUNTS[-1] for key in self.child.unique_keys)
 
     @property
-    def refused(self) -> Refused:
+    def refused(self) -> Refused | Accepted:
+        if not self.enforced:
+            return Accepted(1)
         # ON DELETE RESTRICT is 23001 from PostgreSQL 18 on, and 23503 before.
         return Refused(("23503", "23001"), self.child.name, constraint=self.key.name)
 
@@ -89,7 +92,11 @@ class Reference:
                 return {own: value}
         others = {column for key in self.child.foreign_keys if key.name != self.key.name for column in key.columns}
         pairs = dict(self.key.pairs)
-        known = {} if others >= pairs.keys() else {to: row[own] for own, to in pairs.items() if own in others}
+        known = (
+            {}
+            if others >= {own for own, _ in self.key.equal_pairs}
+            else {to: row[own] for own, to in pairs.items() if own in others}
+        )
         found = self.key.referring(draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting))
         changed = {**row, **found}
         if self.parent.name == self.child.name and all(changed[to] == found[own] for own, to in pairs.items()):

@@ -80,7 +80,7 @@ def _pointers(lock: Lock, draft: Draft, holder: Values) -> NewRow:
         if not set(key.columns) & lock.locked[0].keys():
             continue
         kept = {referenced: holder[column] for column, referenced in key.pairs if column not in lock.locked[0]}
-        parent = draft.insert(key.references, kept)
+        parent = draft.insert_parent(key, kept)
         found |= {column: parent[referenced] for column, referenced in key.pairs if column in lock.locked[0]}
     return found
 

@@ -176,7 +176,7 @@ class Owners:
         for column in self.owner_columns:
             above: NewRow = {} if column.child else {column.column: owner[column.variable]}
             for step, (_, key) in enumerate(reversed(column.path)):
-                parent = draft.insert(key.references, above)
+                parent = draft.insert_parent(key, above)
                 if column.child is not None and step == 0:
                     _insert_membership(draft, column, parent, owner)
                 above = key.referring(parent)

@@ -137,7 +137,7 @@ def new_parent(subject: Subject, draft: Draft, row: Values, column: str) -> NewR
     unique = subject.catalog.table(key.references).unique_keys
     if any(index.columns and set(index.columns) <= set(kept) for index in unique):
         kept = {}
-    parent = draft.insert(key.references, kept)
+    parent = draft.insert_parent(key, kept)
     return {name: parent[pairs[name]] for name in key.columns if pairs[name] not in kept}
 
 

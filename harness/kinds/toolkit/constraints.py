@@ -7,7 +7,7 @@ Not here: which of several rules has refused a probe (``proving/attribution.py``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,15 +42,34 @@ def timing_fact(expected: str | None, constraint: Constraint) -> Iterator[Fact]:
         yield Fact(f"deferrable: {expected}", f"deferrable: {timing(constraint)}")
 
 
+def enforced() -> Any:
+    """Makes the field ``enforced`` of a kind."""
+    return key(boolean, "false: PostgreSQL refuses nothing that breaks it (NOT ENFORCED)", default=True)
+
+
+def enforced_fact(constraint: Constraint) -> Fact:
+    """States that PostgreSQL enforces a constraint."""
+    unenforced = f"{constraint.name} is NOT ENFORCED: nothing refuses a row that breaks it"
+    return Fact(f"{constraint.name} enforced", f"{constraint.name} enforced" if constraint.enforced else unenforced)
+
+
 class Validatable(Kind):
-    """A kind with the key ``validated``."""
+    """A kind with the keys ``validated`` and ``enforced``."""
 
     validated: bool
+    enforced: bool
 
     def validity_fact(self, constraint: Constraint) -> Fact:
-        """States that existing rows were checked (VALIDATED); or NOT VALID, if that is declared."""
+        """States that existing rows were checked (VALIDATED); or NOT VALID, or NOT ENFORCED, if that is declared."""
+        if self.enforced and not constraint.enforced:
+            return enforced_fact(constraint)
         state = "validated" if constraint.validated else "NOT VALID" if constraint.enforced else "NOT ENFORCED"
-        return Fact(f"{constraint.name} {'validated' if self.validated else 'NOT VALID'}", f"{constraint.name} {state}")
+        declared = "NOT ENFORCED" if not self.enforced else "validated" if self.validated else "NOT VALID"
+        return Fact(f"{constraint.name} {declared}", f"{constraint.name} {state}")
+
+    def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:
+        if not self.enforced:
+            yield "nobody enforces it: the constraint is NOT ENFORCED, and rows that break it were accepted"
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from harness.kinds.base import Draft, Subject, Table, TableName, Values
+from harness.kinds.base import Draft, Subject, Table, TableName, Values, qualified, show
 from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe
 from harness.project.keys import boolean, key
 from harness.races import Invariant
+
+TRIED = 4
+"""Values that break a rule and are tried in rows of a table that inherits."""
 
 
 def only() -> Any:
@@ -52,6 +55,22 @@ def second_row(subject: Subject, draft: Draft, values: Values, shown: str, watch
         insert = Insert(heir.name, draft.row(heir.name, values))
         words = f"{shown}, the first in {heir.name}, which inherits from it:"
         yield Probe(insert, AcceptedOrRefused(), "one of an heir", words, then=then, required=False)
+
+
+def breaking(
+    subject: Subject, draft: Draft, heirs: tuple[Table, ...], bad: Sequence[Values], broken: str
+) -> Iterator[Probe]:
+    """Yields inserts of bad values into tables that inherit: a query of the table finds rows that are ``broken``."""
+    table = subject.table.name
+    found = f"select coalesce(nullif(count(*), 0)::text, 'none') from {qualified(table)}"
+    then = Postcondition(f"{found} where {broken}", "none", f"rows of {table} that break it")
+    for heir in heirs:
+        row = Insert(heir.name, draft.row(heir.name))
+        yield Probe(row, Accepted(), f"a row of {heir.name}", f"a row of {heir.name}")
+        for values in draft.sample(bad, TRIED):
+            words = f"{show(values)} in {heir.name}, which inherits from it,"
+            insert = Insert(heir.name, draft.row(heir.name, values))
+            yield Probe(insert, AcceptedOrRefused(), "one of an heir", words, then=then, required=False)
 
 
 def _places(table: TableName, found: list[TableName]) -> Iterator[tuple[TableName, TableName]]:

@@ -55,10 +55,15 @@ def no_conflicts(table: TableName, exclusion: ExclusionElements, shown: Sequence
     return Invariant(found(query), "no two rows that exclude each other")
 
 
-def no_orphans(table: TableName, columns: Sequence[str], parent: TableName, referenced: Sequence[str]) -> Invariant:
-    """Returns the invariant that each row without a NULL in the foreign key has its parent."""
+def no_orphans(
+    table: TableName, columns: Sequence[str], parent: TableName, referenced: Sequence[str], period: object = None
+) -> Invariant:
+    """Returns the invariant that each row without a NULL in the foreign key has its parent, or those of its period."""
     pairs = list(zip(columns, referenced, strict=True))
-    same = " and ".join(f"p.{identifier(there)} = c.{identifier(here)}" for here, there in pairs)
+    equal = pairs[:-1] if period else pairs
+    same = " and ".join(f"p.{identifier(there)} = c.{identifier(here)}" for here, there in equal)
+    if period:
+        same += f" having c.{identifier(columns[-1])} <@ range_agg(p.{identifier(referenced[-1])})"
     filled = " and ".join(f"c.{identifier(column)} is not null" for column in columns)
     query = (
         f"select {_shown(columns)} || ' without a parent' as found from {qualified(table)} as c"

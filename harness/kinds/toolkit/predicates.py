@@ -16,7 +16,7 @@ from functools import cached_property
 from harness.kinds.base import Begun, Draft, RowPair, ScenarioStrategy, Subject, Unreliable, inserted
 from harness.kinds.toolkit.changes import by_pattern, new_parent
 from harness.oracle import Answer
-from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Variants
+from harness.probes import Accepted, Expected, Family, Insert, Probe, Refused, Scenario, Variants
 from harness.project import NewRow, Tuple, Values, sql
 from harness.solver.rules import computable, deciding_columns, domain_predicates, implying
 
@@ -34,12 +34,16 @@ _NULL_IN_A_LIST = re.compile(r"(?:\barray\s*\[|\bin\s*\()[^])]*\bnull\b", re.IGN
 
 @dataclass(frozen=True)
 class PredicateRule:
-    """A predicate that a CHECK of the table or of a domain keeps; a rule that it is ``implied_by`` may refuse first."""
+    """A predicate that a CHECK of the table or of a domain keeps; a rule that it is ``implied_by`` may refuse first.
+
+    Values that break one that is not ``enforced`` are accepted.
+    """
 
     subject: Subject
     predicate: str
     constraint: str
     implied_by: str | None
+    enforced: bool = True
 
     @cached_property
     def refused(self) -> Refused:
@@ -65,8 +69,8 @@ class PredicateRule:
         foreign = table.foreign_columns
         present = tuple(column for column in deciding_columns(table, self.predicate) if column in foreign)
         good, bad = self.sides
-        tried: tuple[tuple[list[NewRow], Accepted | Refused, str], ...]
-        tried = (good, Accepted(1), "accepted"), (bad, self.refused, "refused")
+        against = (self.refused, "refused") if self.enforced else (Accepted(1), "accepted against it")
+        tried: tuple[tuple[list[NewRow], Expected, str], ...] = (good, Accepted(1), "accepted"), (bad, *against)
 
         if not foreign & {column for row in (*good, *bad) for column in row} and max(len(good), len(bad)) <= TRIED:
 
@@ -130,18 +134,23 @@ class PredicateRule:
         declared = self.subject.pools.declared(table.name)
         stricter = implying(declared, self.implied_by)
         others = [
-            rule.predicate
+            rule
             for rule in (*declared, *computable(table))
             if self.predicate != rule.predicate
             and constraint not in (rule.constraint, *implying(declared, rule.implied_by))
             and (rule.constraint is None or rule.constraint not in stricter)
             and columns & {*deciding_columns(table, rule.predicate)}
         ]
+        always = [rule.predicate for rule in others if not rule.late]
+        # Whether a row keeps one about more columns is seen of whole rows only.
+        late = [
+            each.predicate for each in others if each.late and {*deciding_columns(table, each.predicate)} <= columns
+        ]
         domains = domain_predicates(self.subject.pools.catalog, table)
         typed = [each for each in domains if columns & {*deciding_columns(table, each)}]
         if any(each.name == constraint for each in table.constraints):
-            return [*others, *typed], []
-        return others, typed
+            return [*always, *typed], late
+        return always, [*typed, *late]
 
     def _judged(self, columns: tuple[str, ...], rows: Sequence[Tuple]) -> Iterator[tuple[Tuple, bool, bool]]:
         """Asks PostgreSQL of each row whether the predicate holds, and whether the row keeps the other rules."""
@@ -278,7 +287,7 @@ class _ValuesInRow:
                 return False
             exists = own or next(inserted(self._draft, key.references, expected), None) is not None
             if not exists and self._draft.existing_row(key.references, expected) is None:
-                self._draft.insert(key.references, expected)
+                self._draft.insert_parent(key, expected)
         return True
 
 

@@ -26,7 +26,7 @@ def can_name(table: Table, key: Index, row: Values) -> bool:
     """Whether INSERT … ON CONFLICT can name a unique key, and the key has no NULL in a row."""
     deferrable = key.constraint is not None and table.constraint(key.constraint).deferrable
     filled = all(row.get(column) is not None for column in key.columns)
-    return key.is_plain and key.valid and not deferrable and filled
+    return key.is_plain and not key.without_overlaps and key.valid and not deferrable and filled
 
 
 def upserts(table: Table, row: Values, changes: Values) -> Iterator[Execute]:

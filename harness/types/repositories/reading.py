@@ -266,7 +266,7 @@ def _upserts(table: Table, repository: TableRepository, readable: Mapping[str, F
         fixed = {each.name for each in (*columns, *repository.key)}
         changed = tuple(each for each in shape.updated if each.name not in fixed and each.name in given and each.select)
         is_given = bool(columns) and all(each.name in given for each in columns)
-        if is_given and changed and index.valid and index.constraint not in deferred:
+        if is_given and changed and index.valid and not index.without_overlaps and index.constraint not in deferred:
             where = f" where {escaped(index.predicate)}" if index.predicate else ""
             keys = ", ".join(escaped(each) if sql.is_name(each) else f"({escaped(each)})" for each in index.expressions)
             ending = "_and_".join(each.name for each in columns) if index.is_plain else index.name

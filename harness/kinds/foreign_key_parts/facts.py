@@ -1,0 +1,22 @@
+"""The words for a foreign key and its actions, in which what is declared is compared with the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.catalog.model import ForeignKey
+from harness.kinds.base import Fact, TableName, column_list
+
+
+def in_words(columns: Sequence[str], parent: TableName, referenced: Sequence[str], *, period: bool) -> str:
+    """Returns a foreign key in the words of PostgreSQL: ``(room, period during) references …``."""
+    named = (column_list([*each[:-1], f"period {each[-1]}"] if period else each) for each in (columns, referenced))
+    return f" references {parent} ".join(named)
+
+
+def action_facts(found: ForeignKey, on_delete: str, on_update: str | None) -> Iterator[Fact]:
+    """Compares the declared actions of a foreign key with those in the catalog, as far as they are declared."""
+    limited = f" {column_list(found.on_delete_columns)}" if found.on_delete_columns else ""
+    yield Fact(f"on delete {on_delete}", f"on delete {found.on_delete}{limited}")
+    if on_update is not None:
+        yield Fact(f"on update {on_update}", f"on update {found.on_update}")

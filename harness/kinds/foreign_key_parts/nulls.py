@@ -1,0 +1,45 @@
+"""Rows with NULL in a foreign key: what MATCH SIMPLE and MATCH FULL say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.kinds.base import Subject, Values
+from harness.kinds.foreign_key_parts.reference import Reference
+from harness.probes import Accepted, Insert, Probe
+from harness.solver.rules import deciding_columns
+
+
+def _nullable(reference: Reference) -> list[str]:
+    return [column for column in reference.key.columns if not reference.child.column(column).not_null]
+
+
+def match_simple(reference: Reference, orphan: Values) -> Iterator[Probe]:
+    """Yields orphans of which one column is NULL: they refer to nothing."""
+    for column in _nullable(reference):
+        null = Insert(reference.child.name, {**orphan, column: None})
+        yield Probe(null, Accepted(1), "null leads nowhere", f"{column} null", required=False)
+
+
+def match_full(subject: Subject, reference: Reference, fresh: Values, resident: Values) -> Iterator[Probe]:
+    """Yields rows of which the whole key is NULL, and rows of which only a part is: these are refused."""
+    child, columns, nullable = reference.child.name, reference.key.columns, _nullable(reference)
+    if nullable == [*columns]:
+        null = Insert(child, {**fresh, **dict.fromkeys(columns)})
+        yield Probe(null, Accepted(1), "null leads nowhere", f"{', '.join(columns)} null", required=False)
+    for column in nullable if len(columns) > 1 else ():
+        value = f"{column} null, and not the whole key,"
+        insert, update = Insert(child, {**fresh, column: None}), subject.update(resident, {column: None})
+        # A CHECK comes first.
+        required = _keep_checks(subject, {name: None if name == column else fresh[name] for name in columns})
+        yield Probe(insert, reference.refused, "half a key on insert", value, required=required)
+        yield Probe(update, reference.refused, "half a key on update", value, required=required)
+
+
+def _keep_checks(subject: Subject, values: Values) -> bool:
+    """Whether values keep the rules about nothing else that are checked before any key."""
+    table, columns = subject.table, tuple(values)
+    rules = (rule.predicate for rule in subject.pools.declared(table.name) if not rule.late)
+    asked = [each for each in rules if {*deciding_columns(table, each)} <= {*columns}]
+    answers = subject.oracle.answers(table, columns, [tuple(values.values())], asked)
+    return all(answer.holds for answer in answers[0])
