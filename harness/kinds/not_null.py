@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.kinds.base import Begun, Fact, Kind, RowPair, Subject, TableName
 from harness.kinds.toolkit.keys import refuses_null_itself
-from harness.probes import Accepted, Insert, Probe, Refused, Scenario
+from harness.probes import Accepted, Delete, Insert, Probe, Refused, Scenario, SqlStatement, Update
 from harness.project.keys import ColumnForm, key, name
 
 
@@ -34,6 +34,9 @@ class NotNullKind(Kind):
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23502",), table, column=self.not_null),)
+
+    def contradicts(self, brought: Update | Delete, by: SqlStatement) -> str | None:
+        return "" if isinstance(brought, Update) and brought.set.get(self.not_null, "") is None else None
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         yield Fact("not null", "not null" if subject.table.column(self.not_null).not_null else "nullable")

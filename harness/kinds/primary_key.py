@@ -10,7 +10,7 @@ from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.constraints import deferrable, timing_fact
 from harness.kinds.toolkit.invariants import no_duplicates
 from harness.kinds.toolkit.keys import RowsWithKey, deciding_key_columns, refuses_null_itself, room_for_rows
-from harness.probes import Family, Insert, Probe, Refused
+from harness.probes import Delete, Family, Insert, Probe, Refused, SqlStatement, Update
 from harness.project.keys import key, name, names
 
 ROOM = 5
@@ -54,6 +54,10 @@ class PrimaryKeyKind(Kind):
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         nulls = (Refused(("23502",), table, column=column) for column in self.primary_key)
         return (Refused(("23505",), table, constraint=self._constraint(table)), *nulls)
+
+    def contradicts(self, brought: Update | Delete, by: SqlStatement) -> str | None:
+        values = brought.set if isinstance(brought, Update) else {}
+        return "" if any(values.get(column, "") is None for column in self.primary_key) else None
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return TableRule("constraint", self._constraint(table)), *(
