@@ -36,11 +36,14 @@ class Cause:
         return self.refusal is not None and self.refusal.of_code
 
     def __str__(self) -> str:
-        many, error = len(self.names) > 1, f": {self.refusal}" if self.refusal else ""
-        named = f"{self.what}{'s' * many} {', '.join(self.names)}"
+        error = f": {self.refusal}" if self.refusal else ""
         if self.fails and self.refusal:
-            return f"{named}, which fail{'s' * (not many)} with {self.refusal.sqlstate}: {self.refusal.message}"
-        return f"{named}, of which no check says what {'they do' if many else 'it does'}{error}"
+            return (
+                f"{self.what} {', '.join(self.names)}, which fails with {self.refusal.sqlstate}: {self.refusal.message}"
+            )
+        if len(self.names) == 1:
+            return f"{self.what} {self.names[0]}, of which no check says what it does{error}"
+        return f"{self.what}s {', '.join(self.names)}, of which no check says what they do{error}"
 
 
 @dataclass(frozen=True)
