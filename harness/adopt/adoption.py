@@ -17,12 +17,12 @@ import yaml as pyyaml
 from harness.adopt import check_file, record
 from harness.adopt.edit import Editor
 from harness.adopt.filling import FilledTables, Tell, entry, fill
-from harness.adopt.project_texts import ProjectTexts, SchemaSource, render
+from harness.adopt.project_texts import ROLLBACK, SQLFLUFF, ProjectTexts, SchemaSource, render
 from harness.adopt.record import AdoptedTable
 from harness.adopt.survey import Survey, TableError, guarded, survey
 from harness.adopt.update import CheckFileUpdate
 from harness.catalog import read
-from harness.describe import CheckEntry, TableDescription, table_name
+from harness.describe import CheckEntry, TableDescription, table_name, yaml
 from harness.foreign import builder
 from harness.project.json_schema import modeline
 from harness.project.load import FILE, from_text
@@ -178,6 +178,7 @@ def add_row_hints(texts: ProjectTexts, survey: Survey, hints: Mapping[TableName,
 
 
 CHECKS = Path("checks")
+SETTINGS = Path(".sqlfluff")
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,7 @@ class Adoption:
     survey: Survey
     filled: FilledTables
     texts: dict[Path, str]
+    without_down: tuple[Path, ...] = ()
 
 
 def adopt(
@@ -208,7 +210,21 @@ def adopt(
         },
     )
     source = replace(source, search_path=source.search_path or filled.search_path)
-    return Adoption(found, filled, project_texts(found, project.name, source, target))
+    texts = project_texts(found, project.name, source, target)
+    steps = project.adopted.steps if project.adopted else ()
+    without_down = tuple(step.path for step in steps if step.down is None)
+    if steps and not without_down:
+        texts |= rollback_check(found)
+    if not (project.root / SETTINGS).exists():
+        texts[SETTINGS] = SQLFLUFF
+    return Adoption(found, filled, texts, without_down if len(without_down) < len(steps) else ())
+
+
+def rollback_check(survey: Survey) -> dict[Path, str]:
+    """The file that declares the rollback of all migrations: they belong to no module, so that one stands for all."""
+    module = next(iter(check_file.modules(table.name for table in survey.tables).values()))
+    path = CHECKS / module / "_module.yml"
+    return {path: "\n".join([modeline(path, "checks"), *yaml.entry("module", module), ROLLBACK])}
 
 
 @dataclass(frozen=True)
@@ -248,6 +264,7 @@ def described(server: Server, project: Project, schemas: Sequence[str]) -> Surve
             return replace(
                 survey(connection, project.ledger_schema, schemas=schemas, without=others),
                 search_path=bool(project.search_path),
+                skipped=space.skipped(),
             )
 
 

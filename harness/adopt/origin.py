@@ -215,6 +215,7 @@ def bare(
         base=base,
         adopted=adopted,
         search_path=schema_source.search_path if schema_source else (),
+        stand_ins=schema_source.stand_ins if schema_source else (),
     )
 
 

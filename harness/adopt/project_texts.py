@@ -35,6 +35,22 @@ TARGET = """\
 # would count. A server of yours is one more target:
 #   targets:
 #     staging: {dsn: "${STAGING_URL}"}"""
+SQLFLUFF = """\
+# For `harness lint FILE …`, sqlfluff and editors. What is there has a style of its own, so only the house rules of
+# harness are asked: that constraints have names, that migrations lock little, and so on. For all: rules = all, harness
+[sqlfluff]
+dialect = postgres
+templater = raw
+large_file_skip_byte_limit = 0
+rules = harness
+# HS05 wants row level security on every table, HS07 data classes, and HS10 random keys.
+exclude_rules = Harness_HS05, Harness_HS07, Harness_HS10
+"""
+ROLLBACK = """\
+checks:
+  # Every migration is undone by its down file, on empty tables and on full ones, and up again gives the same.
+  - rollback: all
+"""
 CLASSES = """\
 # Data classes that comments may end in ('Where receipts go. [personal]'); `class:` checks then hold columns to them:
 #   classes: [public, administrative, personal]"""
@@ -51,6 +67,7 @@ class SchemaSource:
     layout: str | None = None
     base: tuple[str, ...] = ()
     search_path: tuple[str, ...] = ()
+    stand_ins: tuple[str, ...] = ()
 
 
 def render(name: str, modules: Sequence[str], origin: SchemaSource, target: str) -> str:
@@ -63,6 +80,8 @@ def render(name: str, modules: Sequence[str], origin: SchemaSource, target: str)
     lines += yaml.entry("path", origin.paths[0] if len(origin.paths) == 1 else list(origin.paths), 2)
     if origin.layout:
         lines += yaml.entry("layout", origin.layout, 2)
+    if origin.stand_ins:
+        lines += ["", *yaml.entry("extensions", {"stand_ins": list(origin.stand_ins)})]
     if origin.search_path:
         lines += ["", *yaml.entry("search_path", list(origin.search_path))]
     lines += ["", *TARGET.split("\n"), *yaml.entry("target", target), "", *CLASSES.split("\n"), "", *TYPES.split("\n")]

@@ -63,7 +63,8 @@ where d.classid = 'pg_catalog.pg_class'::regclass and d.deptype = 'e' and c.relk
 class Survey:
     """The described ``tables``, in the order of their names; ``partitions`` are left out.
 
-    ``search_path`` says whether the project sets one; tables with ``errors`` could not be described.
+    ``search_path`` says whether the project sets one; tables with ``errors`` could not be described; ``skipped`` are
+    statements that were not run.
     """
 
     catalog: Catalog
@@ -72,6 +73,7 @@ class Survey:
     descriptions: Mapping[TableName, TableDescription]
     search_path: bool = False
     errors: Mapping[TableName, TableError] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
 
 
 def survey(

@@ -58,6 +58,7 @@ SHOWN = 20
 @click.option("--base", type=click.Path(path_type=Path), multiple=True, help="SQL run first: what the platform brings.")
 @click.option("--layout", metavar="NAME", help="How the migrations lie there, if it is not found out by looking.")
 @click.option("--schema", metavar="NAME", multiple=True, help="Describe this schema alone; may be given several times.")
+@click.option("--stand-in", metavar="NAME", multiple=True, help="An extension that --base stands in for.")
 @click.option("--search-path", metavar="NAME", multiple=True, help="A schema that the application's sessions look in.")
 @click.option("--update", is_flag=True, help="Bring the project here up to date with its schema; keeps what you wrote.")
 @click.option("--name", metavar="NAME", help="The name of the project.  [default: that of the directory]")
@@ -68,6 +69,7 @@ def adopt(
     base: tuple[Path, ...],
     layout: str | None,
     schema: tuple[str, ...],
+    stand_in: tuple[str, ...],
     search_path: tuple[str, ...],
     update: bool,
     name: str | None,
@@ -84,7 +86,7 @@ def adopt(
         return _update(source, schema, target, "follow")
     root = given_directory() or Path.cwd()
     origin, texts = _origin(root, source, base, layout, schema)
-    origin = replace(origin, search_path=search_path or origin.search_path)
+    origin = replace(origin, search_path=search_path or origin.search_path, stand_ins=stand_in)
     _refuse_there(root, [Path("project.yml"), Path("checks"), *texts])
     return _adopt(root, name or project_name(root.resolve().name), origin, texts, schema, target)
 
@@ -201,6 +203,8 @@ def _report(server: Server, adopted: Adoption, files_written: int) -> None:
         f"{table}: {name}, {why}" for table, each in survey.descriptions.items() for name, why in each.known.items()
     ]
     _listed("what no check could say", undeclarable)
+    _listed("not run in scratch databases", survey.skipped)
+    _listed("no check of rollbacks, as nothing undoes these migrations", [str(each) for each in adopted.without_down])
     takers = filled.tables - len(filled.closed)
     full = takers - len(filled.empty) - len(filled.errors)
     click.echo(f"{full:,} of {counted(takers, 'table')} could be filled with rows")
@@ -216,7 +220,7 @@ def _report(server: Server, adopted: Adoption, files_written: int) -> None:
 
 def _list_errors(errors: Mapping[TableName, TableError]) -> bool:
     """Lists the tables that an error of ours has cost; returns whether there are any."""
-    _listed(LOST, [f"{name}: {each.reason}" for name, each in errors.items()])
+    _listed(LOST, [f"{name}: {each.reason}" for name, each in errors.items()], shown=len(errors))
     for each in errors.values() if debugging() else ():
         click.echo(each.traceback, err=True, nl=bool(each.traceback))
     return bool(errors)
@@ -225,7 +229,7 @@ def _list_errors(errors: Mapping[TableName, TableError]) -> bool:
 def _list_unfilled(filled: FilledTables) -> None:
     """Lists the tables that could not be filled, each with the reason."""
     for title, tables in ((EMPTY, filled.empty), (FULL, filled.full), (CLOSED, filled.closed)):
-        _listed(title, [_why(name, blocker) for name, blocker in tables.items()])
+        _listed(title, [_why(name, blocker) for name, blocker in tables.items()], shown=len(tables))
 
 
 def _why(name: TableName, blocker: Blocker) -> str:
@@ -233,10 +237,10 @@ def _why(name: TableName, blocker: Blocker) -> str:
     return f"{name}: {above}{blocker.reason}"
 
 
-def _listed(what: str, lines: Sequence[str]) -> None:
+def _listed(what: str, lines: Sequence[str], shown: int = SHOWN) -> None:
     if not lines:
         return
     click.echo(f"{what}:")
-    tell(lines[:SHOWN])
-    if len(lines) > SHOWN:
-        click.echo(f"  and {len(lines) - SHOWN:,} more")
+    tell(lines[:shown])
+    if len(lines) > shown:
+        click.echo(f"  and {len(lines) - shown:,} more")

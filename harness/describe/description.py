@@ -105,8 +105,6 @@ def describe(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue]
         _mark_only(found, table, heirs)
     plain = (index for index in table.indexes if index.constraint is None and not is_key(index))
     found.add("index", {index.name: index_entry(index) for index in plain})
-    if table.comment:
-        found.add("comment", {"": {"comment": table.comment}})
     for trigger in table.triggers:
         _add_trigger(found, table, trigger)
     if privileges:

@@ -17,6 +17,7 @@ from psycopg import sql
 
 from harness import grammar
 from harness.errors import HarnessError, MigrationError, Place, StatementError, TargetError
+from harness.foreign.extensions import extension_of
 from harness.foreign.skipping import SkipRules, harmless, needs_autocommit
 from harness.global_objects import ScratchGuard, effects, fits_in_transaction, registry, require_roles
 from harness.project import BuildStep, Module, Project, SqlPart, SqlScript, relative, sqlfile, sqltext
@@ -118,6 +119,8 @@ def _run(connection: Connection, file: ParsedScript, rules: SkipRules) -> None:
 def _send(connection: Connection, file: ParsedScript, rules: SkipRules) -> None:
     guard = rules.guard
     for part, statements in file.parts:
+        for line, command in part.unsent:
+            guard.leave_out(Place(part.path, line), command, "it copies a file, and rows are drawn here")
         for statement in statements:
             if why := rules.reason(statement):
                 guard.skip(part, statement, why)
@@ -141,8 +144,13 @@ def _send(connection: Connection, file: ParsedScript, rules: SkipRules) -> None:
 def _with_base(error: StatementError) -> HarnessError:
     """Adds the hint for migrations of another tool, which differs from that for our own."""
     if error.sqlstate in _MISSING:
+        extension = extension_of(error.message)
         advice = (
-            "what the platform brings (roles, schemas, functions) belongs into an SQL file under base: in project.yml"
+            f"it belongs to an extension: write create extension {_quoted(extension)}; into an SQL file under base: in "
+            "project.yml (harness adopt takes it as --base FILE)"
+            if extension
+            else "what the platform brings (roles, schemas, functions) belongs into an SQL file under base: in "
+            "project.yml"
         )
         error.hint = f"{error.hint}; {advice}" if error.hint else advice
     elif error.sqlstate == _IN_TRANSACTION:
@@ -195,7 +203,8 @@ def require_extensions(connection: Connection, parts: Iterable[ParsedPart], stan
             missing,
             f"PostgreSQL {version} has no extension {_first_and_others(missing)} here",
             hint=f"{_where_available(missing)}; or write what is used of it into a file under base: in project.yml, "
-            f"and say extensions: {{stand_ins: [{', '.join(missing)}]}}{built_in}",
+            f"and say extensions: {{stand_ins: [{', '.join(missing)}]}} (harness adopt takes it as --base FILE "
+            f"{' '.join(f'--stand-in {name}' for name in missing)}){built_in}",
         )
 
 

@@ -106,9 +106,13 @@ class ScratchGuard(Guard):
 
     def skip(self, file: script.SqlText, statement: FileStatement, why: str) -> None:
         """Records that a statement is not run."""
+        self.leave_out(Place(file.path, statement.line, statement.column), statement.text, why)
+
+    def leave_out(self, place: Place, text: str, why: str) -> None:
+        """Records that a text is not run."""
         # Nothing in quotes: that may be a password.
-        words = " ".join(re.split(r"['$]", statement.text)[0].split()[:6])
-        self.skipped.append(Skipped(Place(file.path, statement.line, statement.column), words, why))
+        words = " ".join(re.split(r"['$]", text)[0].split()[:6])
+        self.skipped.append(Skipped(place, words, why))
 
     def reason(self, connection: Connection, statement: FileStatement) -> str | None:
         """Returns why a statement is not run; None if it is."""

@@ -5,6 +5,8 @@ Also columns that have to be NULL together. Not here: columns of its ancestors (
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from harness.catalog.model import Table
 from harness.inference.case import Case
 from harness.solver.row_hints import RowHints
@@ -12,6 +14,8 @@ from harness.values.candidates import candidates
 
 MOST = 60
 """Values of a column that are tried on a trigger."""
+
+UNUSUAL = ("infinity", "nan")
 
 TIED = 12
 """Values of a column that are tried with all that rules tie to them."""
@@ -56,10 +60,16 @@ def value(case: Case) -> RowHints | None:
         else:
             found = options(case, case.table, column.name)
         accepted = case.accepted([{**case.values, column.name: each} for each in found])
-        kept = tuple(option for option, fine in zip(found, accepted, strict=True) if fine)
+        kept = _ordinary(option for option, fine in zip(found, accepted, strict=True) if fine)
         if kept:
             return RowHints(values={column.name: kept})
     return None
+
+
+def _ordinary(values: Iterable[str | None]) -> tuple[str | None, ...]:
+    """The values, without those that no application sends where there are others."""
+    found = tuple(values)
+    return tuple(each for each in found if each is None or each.lower().lstrip("-") not in UNUSUAL) or found
 
 
 def tied_value(case: Case) -> RowHints | None:
@@ -76,7 +86,7 @@ def tied_value(case: Case) -> RowHints | None:
             if name.lower() not in case.words:
                 continue
             found = list(dict.fromkeys(pool.of_column(name)))
-            kept = tuple(each for each in found[:TIED] if case.accepts({**null, name: each}))
+            kept = _ordinary(each for each in found[:TIED] if case.accepts({**null, name: each}))
             if kept and len(kept) < len(found):
                 return RowHints(values={name: kept})
     return None

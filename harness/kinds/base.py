@@ -14,7 +14,19 @@ from typing import ClassVar
 from harness.catalog import Catalog, Missing, Table, TableRule
 from harness.generation.draft import Draft
 from harness.kinds.subject import Begun, Fact, RacesStrategy, RowPair, ScenarioStrategy, Subject, Unreliable, inserted
-from harness.probes import Probe, Refused, condition, identifier, literal, qualified, shorten, show
+from harness.probes import (
+    Delete,
+    Probe,
+    Refused,
+    SqlStatement,
+    Update,
+    condition,
+    identifier,
+    literal,
+    qualified,
+    shorten,
+    show,
+)
 from harness.project.model import NewRow, TableName, Values
 from harness.solver import NOTHING, RowHints, Rule
 
@@ -69,6 +81,9 @@ class Kind:
     every_row: ClassVar[bool] = False
     """Whether one row that an undeclared trigger refuses makes the check unreliable, though other rows are accepted."""
 
+    at_best_present: ClassVar[bool] = False
+    """Whether what is tried of it can break it, and not prove it."""
+
     about_triggers: ClassVar[bool] = False
     """Whether an undeclared trigger that changes the outcome breaks the check, instead of making it unreliable."""
 
@@ -105,6 +120,10 @@ class Kind:
         This rule has a check of its own, so that the other one need not show what such a probe would.
         """
         return False
+
+    def contradicts(self, brought: Update | Delete, by: SqlStatement) -> str | None:
+        """Returns advice, which may be empty, where the rule refuses all that a statement brings about in its rows."""
+        return None
 
     def frozen(self, table: Table) -> tuple[str, ...]:
         """Returns the columns of the table that no role can change in any row."""

@@ -12,7 +12,18 @@ from harness.kinds.row_access.acting_roles import ActingRole, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
 from harness.kinds.toolkit.constraints import REFUSED_BY, GuardedKind, RefusedBy
 from harness.kinds.toolkit.statements import NESTING, without_triggers
-from harness.probes import INSUFFICIENT_PRIVILEGE, Accepted, Execute, Insert, Probe, Refused, Scenario, Update
+from harness.probes import (
+    INSUFFICIENT_PRIVILEGE,
+    Accepted,
+    Delete,
+    Execute,
+    Insert,
+    Probe,
+    Refused,
+    Scenario,
+    SqlStatement,
+    Update,
+)
 from harness.project.keys import boolean, choice, key, names, predicate, section, several
 
 
@@ -93,6 +104,18 @@ class ImmutableKind(GuardedKind):
     def bars(self, probe: Probe) -> bool:
         columns = probe.statement.set if isinstance(probe.statement, Update) else {}
         return self.when is None and bool(columns) and (self._whole or not {*columns}.isdisjoint(self.immutable))
+
+    def contradicts(self, brought: Update | Delete, by: SqlStatement) -> str | None:
+        changed = {*brought.set} if isinstance(brought, Update) else set()
+        refuses = self._whole or not changed.isdisjoint(self.immutable)
+        if self.when is not None or not refuses or not isinstance(by, Update | Delete):
+            return None
+        if any(each.on_delete == by.table for each in self.except_):
+            return None
+        if isinstance(by, Update) or (isinstance(brought, Update) and any(brought.set.values())):
+            return "only one of the two can be meant"
+        nulls = f", sets_null: [{', '.join(brought.set)}]" if isinstance(brought, Update) else ""
+        return f"if a deletion may do this, say there `except: {{on_delete: {by.table}{nulls}}}`"
 
     def frozen(self, table: Table) -> tuple[str, ...]:
         if self.when is not None or self._by_privileges or self.as_:

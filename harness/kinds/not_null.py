@@ -11,7 +11,7 @@ from harness.kinds.base import Begun, Fact, Kind, RowPair, ScenarioStrategy, Sub
 from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.constraints import validated
 from harness.kinds.toolkit.keys import refuses_null_itself
-from harness.probes import Accepted, Insert, Probe, Refused, Scenario
+from harness.probes import Accepted, Delete, Insert, Probe, Refused, Scenario, SqlStatement, Update
 from harness.project.keys import ColumnForm, key, name
 
 
@@ -44,6 +44,9 @@ class NotNullKind(Kind):
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused(("23502",), table, column=self.not_null),)
+
+    def contradicts(self, brought: Update | Delete, by: SqlStatement) -> str | None:
+        return "" if isinstance(brought, Update) and brought.set.get(self.not_null, "") is None else None
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         column, words = subject.table.column(self.not_null), {True: "not null", False: "not null, NOT VALID"}

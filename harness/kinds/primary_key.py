@@ -11,7 +11,7 @@ from harness.kinds.toolkit.conflicts import OVERLAP, key_list, overlaps, without
 from harness.kinds.toolkit.constraints import deferrable, timing_fact
 from harness.kinds.toolkit.invariants import no_duplicates
 from harness.kinds.toolkit.keys import RowsWithKey, deciding_key_columns, refuses_null_itself, room_for_rows
-from harness.probes import Family, Insert, Probe, Refused
+from harness.probes import Delete, Family, Insert, Probe, Refused, SqlStatement, Update
 from harness.project.keys import key, name, names
 from harness.solver.rules import not_empty
 
@@ -66,6 +66,10 @@ class PrimaryKeyKind(Kind):
         nulls = (Refused(("23502",), table, column=column) for column in self.primary_key)
         taken = OVERLAP if self.without_overlaps else ("23505",)
         return (Refused(taken, table, constraint=self._constraint(table)), *nulls)
+
+    def contradicts(self, brought: Update | Delete, by: SqlStatement) -> str | None:
+        values = brought.set if isinstance(brought, Update) else {}
+        return "" if any(values.get(column, "") is None for column in self.primary_key) else None
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return TableRule("constraint", self._constraint(table)), *(

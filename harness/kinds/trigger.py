@@ -5,9 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from hypothesis import strategies as st
+
 from harness.catalog.model import Trigger
-from harness.kinds.base import Fact, Kind, Subject, TableName, column_list, identifier
-from harness.probes import Refused
+from harness.kinds.base import (
+    Draft,
+    Fact,
+    Kind,
+    ScenarioStrategy,
+    Subject,
+    TableName,
+    column_list,
+    identifier,
+    qualified,
+)
+from harness.kinds.toolkit.changes import change_of
+from harness.probes import Execute, Insert, Probe, Refused, SqlStatement, Works
 from harness.project.keys import choice, key, name, names, predicate, several, text
 
 EVENTS = ("insert", "update", "delete", "truncate")
@@ -31,6 +44,10 @@ class TriggerKind(Kind):
     is opaque, and `harness coverage` counts it separately. If `touched_on_update`, `audited`, `immutable`, `locked` or
     `transition` can declare the effect, use that kind instead of `trigger`.
 
+    What is tried is that it works, on drawn rows. The check is *broken* if the function names what is not there
+    (`42703: record "new" has no field "updated_at"`), or if it can read the values of no row (22P02). A trigger may
+    refuse by RAISE, and by a rule of a table that it writes to.
+
     A row that an opaque trigger refuses, by any error in its function, shows nothing about other rules of the table. A
     row whose outcome differs from what a rule expects is tried again with the trigger switched off: if it is as
     expected then, the check of that rule is unreliable, and not broken. The same holds for a trigger without any check,
@@ -50,6 +67,10 @@ class TriggerKind(Kind):
     def __post_init__(self) -> None:
         if self.of and "update" not in self.on:
             raise ValueError("'of' names columns of an update, and 'on' has no update")
+
+    at_best_present = True
+    leaves_out = True
+    drawn = 20
 
     def refusals(self, table: TableName) -> tuple[Refused, ...]:
         return (Refused((), triggers=(self.trigger,)),)
@@ -73,6 +94,34 @@ class TriggerKind(Kind):
         yield Fact(_spelled(declared), _spelled(found))
         function = self.function if "." in self.function else f"{subject.table.name.schema}.{self.function}"
         yield Fact(f"calls {function}({self.arguments})", f"calls {found.function}({found.arguments})")
+
+    def scenarios(self, subject: Subject) -> ScenarioStrategy:
+        works = Works(self.trigger, subject.table.trigger(self.trigger).function)
+
+        def build(draft: Draft) -> Iterator[Probe]:
+            # Apart: a trigger that fails for a new row leaves none to update.
+            event = draft.draw(st.sampled_from(self.on))
+            for statement in self._statements(subject, draft, event):
+                value = f"{'an' if event in ('insert', 'update') else 'a'} {event}"
+                yield Probe(statement, works, event, value, required=False)
+
+        return subject.probes(build)
+
+    def _statements(self, subject: Subject, draft: Draft, event: str) -> Iterator[SqlStatement]:
+        """Yields statements that fire the trigger."""
+        table = subject.table
+        if event == "insert":
+            yield Insert(table.name, draft.row(table.name))
+        elif event == "truncate":
+            yield Execute(f"truncate {qualified(table.name)} cascade")
+        elif event == "delete":
+            yield subject.delete(draft.insert(table.name))
+        else:
+            row, fresh = draft.insert(table.name), draft.row(table.name)
+            for column in self.of or [each.name for each in table.columns if each.is_supplied]:
+                changed = change_of(subject, draft, row, column, fresh) or {column: row[column]}
+                if subject.may_update(changed):
+                    yield subject.update(row, changed)
 
     @property
     def _fires(self) -> str:

@@ -93,7 +93,15 @@ def unique(files: PsqlFiles, found: Iterable[tuple[K, str, Path]]) -> dict[K, Pa
     paths: dict[K, Path] = {}
     for key, words, path in found:
         if key in paths:
-            raise ProjectError(f"{words} is taken by {files.shown(paths[key])}", place=Place(files.shown(path)))
+            one, other = files.shown(paths[key]), files.shown(path)
+            both = f"{one}, {other}, …"
+            by_files = f"; or name the files themselves in their order: harness adopt {both.replace(',', '')}"
+            by_files += f", or migrations: {{path: [{both}]}} in project.yml"
+            raise ProjectError(
+                f"{words} is taken by {one}",
+                place=Place(other),
+                hint="rename one of the two: nobody knows which comes first" + (by_files if path.is_file() else ""),
+            )
         paths[key] = path
     return paths
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Table
-from harness.probes.reply import Reply, ServerError, function_of
-from harness.probes.statement import SqlStatement
+from harness.probes.reply import Reply, ServerError, function_of, is_same
+from harness.probes.statement import Delete, SqlStatement, Update
 from harness.project.model import TableName
 
 
@@ -30,7 +30,8 @@ class Refused:
     """The statement fails by one rule, recognised by its SQLSTATE (any, if none is given) and the names in the error.
 
     If ``routines`` are given, one of them has to be in the error's context: they are the functions of triggers, whose
-    errors need not name a constraint. ``triggers`` are those whose functions have to be looked up in the catalog.
+    errors need not name a constraint. ``triggers`` are those whose functions have to be looked up in the catalog, and
+    ``events`` the tables and commands that fire them.
     """
 
     sqlstates: tuple[str, ...]
@@ -39,14 +40,30 @@ class Refused:
     column: str | None = None
     routines: tuple[str, ...] = ()
     triggers: tuple[str, ...] = ()
+    events: tuple[tuple[TableName, str], ...] = ()
 
     def in_catalog(self, table: Table | None) -> Refused | None:
         """Adds the functions that its triggers have on a table; None if the table has none of the triggers."""
         if not self.triggers:
             return self
-        found = (trigger.function for trigger in (table.triggers if table else ()) if trigger.name in self.triggers)
-        routines = tuple(dict.fromkeys(found))
-        return replace(self, routines=routines) if routines else None
+        if table is None:
+            return None
+        found = [trigger for trigger in table.triggers if trigger.name in self.triggers]
+        routines = tuple(dict.fromkeys(trigger.function for trigger in found))
+        events = tuple((table.name, event) for trigger in found for event in trigger.events)
+        return replace(self, routines=routines, events=events) if found else None
+
+    def fits(self, refusal: ServerError) -> bool:
+        """Whether the statement that the error's context names fires one of its triggers, or the context names none.
+
+        Several triggers may have one function.
+        """
+        writes = [write for routine in self.routines for write in refusal.fired_by(function_of(routine))]
+        return not writes or any(
+            event == fires and name == table.table and schema in (None, table.schema)
+            for table, fires in self.events
+            for schema, name, event in writes
+        )
 
     def matches(self, refusal: ServerError) -> bool:
         """Whether it was this rule that refused. The error of a domain names no table."""
@@ -70,9 +87,8 @@ class Refused:
 
 
 def _was_running(refusal: ServerError, function: str) -> bool:
-    """Whether a function was running; its schema counts only where both sides name one."""
-    schema, name = function_of(function)
-    return any(other == name and (None in (schema, of) or schema == of) for of, other in refusal.functions)
+    """Whether a function was running."""
+    return any(is_same(function_of(function), other) for other in refusal.functions)
 
 
 @dataclass(frozen=True)
@@ -99,6 +115,31 @@ class NotDenied:
 
     def __str__(self) -> str:
         return "accepted"
+
+    def excludes(self, refusal: ServerError) -> bool:
+        """Whether a refusal is the one that is not to be."""
+        return refusal.denied
+
+
+@dataclass(frozen=True)
+class Works(NotDenied):
+    """Accepted, or refused on purpose: by RAISE in the ``function`` of a trigger, or by a rule."""
+
+    trigger: str
+    function: str
+
+    def __str__(self) -> str:
+        return "accepted, or refused on purpose"
+
+    def excludes(self, refusal: ServerError) -> bool:
+        # Values that cannot be read may be those of some rows: that is said if no row passes.
+        return self.fails(refusal) and refusal.of_code
+
+    def fails(self, refusal: ServerError) -> bool:
+        """Whether the trigger failed, and no other one that it fires."""
+        own = function_of(self.function)
+        inner = next((each for each in refusal.functions if is_same(own, each) or any(refusal.fired_by(each))), None)
+        return inner is not None and is_same(own, inner) and refusal.failed
 
 
 @dataclass(frozen=True)
@@ -147,6 +188,7 @@ class Probe:
       has None.
     - Custom settings are as production has them: ``never_set`` in the session, or ``left_empty`` by an earlier
       transaction.
+    - ``brings`` is what the statement does to rows of another table, without their key.
     - ``reaches`` is the reason to report where it reached no row, and so was not tried: where no row is changed, or
       where a policy refuses a statement that was to be accepted or refused by another rule.
     """
@@ -165,6 +207,7 @@ class Probe:
     never_set: tuple[str, ...] = ()
     left_empty: tuple[str, ...] = ()
     reaches: str | None = None
+    brings: Update | Delete | None = None
 
 
 def has_expected_rows(probe: Probe, reply: Reply) -> bool:
@@ -179,6 +222,9 @@ def has_expected_rows(probe: Probe, reply: Reply) -> bool:
 
 def actual(probe: Probe, reply: Reply) -> str:
     """The actual outcome, in the words that ``expected:`` uses."""
+    if isinstance(probe.expected, Works) and reply.refusal is not None:
+        error = f"{reply.refusal.sqlstate}: {reply.refusal.message}"
+        return f"{probe.value} fails: trigger {probe.expected.trigger}: {error}"
     if reply.refusal is not None:
         return f"{reply.refusal}{_another(probe, reply.refusal)}"
     if not isinstance(probe.expected, Refused) and has_expected_rows(probe, reply) and probe.then is not None:

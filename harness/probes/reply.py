@@ -8,7 +8,7 @@ Not here: trying again (``batch.py``), and the verdict on a check (``proving/att
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -27,6 +27,14 @@ LOST = "HX003"
 
 _NAME = r'(?:"(?:[^"]|"")+"|[^\s(."]+)'
 _RUNNING = re.compile(rf"function (?:({_NAME})\.)?({_NAME})\(")
+_FRAME = re.compile(rf'{_RUNNING.pattern}|^SQL statement "(.*?)"$', re.MULTILINE | re.DOTALL)
+_WRITE = re.compile(
+    rf"\b(insert\s+into|update|delete\s+from|truncate(?:\s+table)?|merge\s+into)\s+(?:only\s+)?"
+    rf"(?:({_NAME})\.)?({_NAME})",
+    re.IGNORECASE,
+)
+_FAILURES = ("0A", "22", "2F", "39", "42", "55")
+"""Classes of errors in the code or the data of a function, where no RAISE made them."""
 _WRITTEN = re.compile(rf"(?:({_NAME})\.)?({_NAME})")
 
 Function = tuple[str | None, str]
@@ -37,6 +45,11 @@ def function_of(written: str) -> Function:
     """Splits a function's name as PostgreSQL writes it, in quotes where it needs them."""
     found = _WRITTEN.fullmatch(written)
     return (found[1], found[2]) if found else (None, written)
+
+
+def is_same(one: Function, other: Function) -> bool:
+    """Whether two names are those of one function; the schema counts only where both have one."""
+    return one[1] == other[1] and (None in (one[0], other[0]) or one[0] == other[0])
 
 
 @dataclass(frozen=True)
@@ -68,6 +81,32 @@ class ServerError:
         return self.sqlstate == INSUFFICIENT_PRIVILEGE and not self.context.partition("\n")[0].endswith(" at RAISE")
 
     @property
+    def failed(self) -> bool:
+        """Whether a function failed, instead of refusing by RAISE: it names what is not there, or misreads a value."""
+        own = any(not name.startswith("harness_") for _, name in self.functions[:1])
+        return own and self.sqlstate[:2] in _FAILURES and not (self.denied or is_raised(self))
+
+    @property
+    def of_code(self) -> bool:
+        """Whether a function failed for any values, by its code alone."""
+        return self.failed and not self.sqlstate.startswith("22")
+
+    def fired_by(self, function: Function) -> Iterator[tuple[str | None, str, str]]:
+        """The writes of the statement that fired a trigger's function: schema, table and event.
+
+        None where the context does not have that statement, as of a trigger that waited for COMMIT.
+        """
+        frames = _FRAME.finditer(self.context)
+        running = any(is_same(function, (each[1], each[2])) for each in frames if each[2])
+        around = next(frames, None) if running else None
+        statement = (around[3] if around else None) or ""
+        for command, schema, table in _WRITE.findall(statement):
+            verb = command.split()[0].lower()
+            also = ["update"] if verb == "insert" and "do update" in statement.lower() else []
+            for event in ("insert", "update", "delete") if verb == "merge" else (verb, *also):
+                yield _unquoted(schema) or None, _unquoted(table), event
+
+    @property
     def table_name(self) -> TableName | None:
         return TableName(self.schema, self.table) if self.table else None
 
@@ -92,6 +131,10 @@ class Reply:
     refusal: ServerError | None
     rows: int = 0
     then: str | None = None
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def of_diagnostic(diag: Diagnostic) -> ServerError:

@@ -68,11 +68,12 @@ class Migration:
 class SqlPart:
     """A stretch of an SQL file; text that is not sent to the server is blank, so that positions are the file's.
 
-    ``path`` is the name of the file in messages.
+    ``path`` is the name of the file in messages. ``unsent`` are commands of psql that write or read rows, by line.
     """
 
     path: Path
     text: str = field(repr=False)
+    unsent: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True)

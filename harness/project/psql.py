@@ -1,7 +1,8 @@
 r"""SQL files as psql reads them: its commands obeyed or left out, its variables put in.
 
 Files of other tools were often written for psql, or by ``pg_dump``: ``\set`` and ``:name`` count, ``\i`` and ``\ir``
-include other files, ``\q`` ends one. Commands that only concern the terminal are left out; others are refused.
+include other files, ``\q`` ends one. Commands that only concern the terminal are left out, and so is ``\copy`` with a
+file, which is recorded; others are refused.
 Not here: our own migrations, in which commands of psql are refused (``sqlfile.py``).
 """
 
@@ -24,6 +25,7 @@ _SKIPPED = re.compile(  # the connection, the terminal, and what lists objects
 )
 _INCLUDES = {"i": False, "include": False, "ir": True, "include_relative": True}
 _QUIT = ("q", "quit")
+_COPIES_A_FILE = re.compile(r"\\copy\b(?!.*\b(?:from|to)\s+(?:p?stdin|p?stdout)\b)", re.IGNORECASE)
 _WAYS_OUT = {
     "copy": "write COPY … FROM stdin, with the data on the lines below it",
     ".": "it ends the data of a COPY … FROM stdin, which begins on the line after it",
@@ -78,6 +80,7 @@ class _Expansion:
             yield SqlPart(shown, text)
             return
         pieces: list[str] = []
+        unsent: list[tuple[int, str]] = []
         done, in_statement = 0, False
         for kind, start, end in self._lexemes(shown, text):
             if kind == "meta":
@@ -90,16 +93,18 @@ class _Expansion:
                 if command in _INCLUDES:
                     if in_statement:
                         raise _error(shown, text, start, "stands in the middle of a statement")
-                    yield SqlPart(shown, "".join(pieces))
-                    pieces = [blank("".join(pieces))]
+                    yield SqlPart(shown, "".join(pieces), tuple(unsent))
+                    pieces, unsent = [blank("".join(pieces))], []
                     yield from self._included(path, text, start, end, chain)
+                elif _COPIES_A_FILE.match(text, start, end):
+                    unsent.append((text.count("\n", 0, start) + 1, text[start:end]))
                 else:
                     self._obey(command, shown, text, start, end)
             elif kind == "variable":
                 pieces += [text[done:start], self._value(text[start:end])]
                 done = end
             in_statement = kind != "end" and (in_statement or kind in ("word", "quoted", "other", "variable"))
-        yield SqlPart(shown, "".join([*pieces, text[done:]]))
+        yield SqlPart(shown, "".join([*pieces, text[done:]]), tuple(unsent))
 
     def _lexemes(self, shown: Path, text: str) -> Iterator[tuple[str, int, int]]:
         """The lexemes of a file, with ``:name``, ``:'name'`` and ``:"name"`` of known variables as ``variable``."""

@@ -15,7 +15,8 @@ Not here: which failure is kept (``examiner.py``) and shrunk (``trial.py``), and
 - the settings of the probe were refused: UNTRIED
 - refused for lack of privilege or by a policy where a row has to be reached, and not as expected: UNTRIED
 - refused where either outcome will do, or where it is not known which one to expect: MASKED
-- refused where only a lack of privilege would be wrong: WRONG for that lack, else MASKED
+- refused where only a lack of privilege would be wrong: WRONG for that lack, else MASKED; where a trigger has to work:
+  WRONG where its function fails, else MASKED
 - refused as expected: AS_EXPECTED
 - refused by another rule that is declared: MASKED, unless the probe is ``never_masked`` or ``not_masked_by`` rules of
   that table; a refusal with the constraint that was expected is masked by other constraints only, never by triggers
@@ -36,10 +37,9 @@ Not here: which failure is kept (``examiner.py``) and shrunk (``trial.py``), and
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.catalog.model import Catalog
 from harness.declarations import DeclaredCheck
 from harness.probes import (
     INSUFFICIENT_PRIVILEGE,
@@ -57,19 +57,14 @@ from harness.probes import (
     Scenario,
     ScenarioRunner,
     ServerError,
-    SqlStatement,
+    Works,
     has_expected_rows,
-    identifier,
-    qualified,
 )
-from harness.project.model import TableName
+from harness.proving.causes import Cause, UnexplainedTriggers, disabled
 from harness.proving.undeclared import DeclaredRefusals
 
 NO_RULE = (LOST[:2], "0A", "42", "53", "54", "55", "57", "58", "XX")
 """Classes of SQLSTATE that are not about what the data are."""
-
-NAMED = 3
-"""Triggers that a reason names."""
 
 
 class Verdict(enum.Enum):
@@ -95,7 +90,7 @@ def judge(probe: Probe, reply: Reply, other_rules: Iterable[Refused]) -> Verdict
         case AcceptedIf() if condition_holds not in ("yes", "no"):
             return Verdict.MASKED
         case NotDenied():
-            return Verdict.WRONG if refusal.denied else Verdict.MASKED
+            return Verdict.WRONG if expected.excludes(refusal) else Verdict.MASKED
         case Refused() | Accepted():
             pass
         case _:
@@ -129,64 +124,11 @@ def _by_policy(refusal: ServerError) -> bool:
 def _accepted(probe: Probe, reply: Reply) -> Verdict:
     if isinstance(probe.expected, Refused) or not has_expected_rows(probe, reply):
         return Verdict.WRONG
-    if isinstance(probe.expected, NotDenied) and reply.rows == 0:
+    if isinstance(probe.expected, NotDenied) and not isinstance(probe.expected, Works) and reply.rows == 0:
         return Verdict.IDLE
     if probe.then is not None and reply.then != probe.then.expected:
         return Verdict.IDLE if reply.then is not None and reply.then == probe.then.idle else Verdict.WRONG
     return Verdict.AS_EXPECTED
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Triggers or rewrite rules that no check explains: ``trigger orders_count, of which no check says …``."""
-
-    names: tuple[str, ...]
-    what: str = "trigger"
-
-    def __str__(self) -> str:
-        if len(self.names) == 1:
-            return f"{self.what} {self.names[0]}, of which no check says what it does"
-        more = f" and {len(self.names) - NAMED} more" if len(self.names) > NAMED else ""
-        return f"{self.what}s {', '.join(self.names[:NAMED])}{more}, of which no check says what they do"
-
-
-@dataclass(frozen=True)
-class UnexplainedTriggers:
-    """The triggers of which no check says what they do, and all rewrite rules, by table.
-
-    Such a trigger may rewrite a value before a rule sees it, write to other tables, or delete what a postcondition
-    looks for. A rewrite rule (CREATE RULE) replaces a command, and no kind of check can say by what.
-    """
-
-    triggers: Mapping[TableName, tuple[str, ...]] = field(default_factory=dict)
-    rules: Mapping[TableName, tuple[str, ...]] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls,
-        declared: Iterable[DeclaredCheck],
-        catalog: Catalog,
-        undeclared: Iterable[tuple[TableName, tuple[str, ...]]] = (),
-    ) -> UnexplainedTriggers:
-        found: dict[TableName, tuple[str, ...]] = dict(undeclared)
-        for check in declared:
-            table = catalog.tables.get(check.table) if check.table else None
-            if table is not None and (names := check.rule.opaque()):
-                there = tuple(each.name for each in table.triggers if each.name in names)
-                found[table.name] = (*found.get(table.name, ()), *there)
-        rules = {table.name: tuple(each.name for each in table.rewrites) for table in catalog.tables.values()}
-        return cls(*({table: names for table, names in each.items() if names} for each in (found, rules)))
-
-    def written(self, scenario: Scenario, probes: Sequence[Probe]) -> UnexplainedTriggers:
-        """The triggers and rewrite rules of the tables that the statements write or name."""
-        statements: Sequence[SqlStatement] = (*scenario.setup, *(probe.statement for probe in probes))
-        texts = [each.sql for each in statements if isinstance(each, Execute)]
-        named = (table for table in self.rules if any(qualified(table) in text for text in texts))
-        tables = dict.fromkeys((*(each.table for each in statements if not isinstance(each, Execute)), *named))
-        triggers, rules = (
-            {table: several[table] for table in tables if table in several} for several in (self.triggers, self.rules)
-        )
-        return UnexplainedTriggers(triggers, rules)
 
 
 @dataclass(frozen=True)
@@ -205,9 +147,18 @@ class Attribution:
         return probe.required and not (self.check and self.refusals.shadows(self.check, probe, refusal))
 
     def cause_of(self, refusal: ServerError) -> Cause | None:
-        """The trigger that refused, if no check says what it does."""
-        rules = (rule for rule in self._other_rules(refusal) if rule.triggers and not rule.sqlstates)
-        return next((Cause(rule.triggers) for rule in rules if rule.matches(refusal)), None)
+        """The trigger that refused, if no check says what it does: one that the statement fires, if it is known."""
+        rules = [rule for rule in self._other_rules(refusal) if rule.triggers and not rule.sqlstates]
+        matching = [rule for rule in rules if rule.matches(refusal)]
+        fitting = [rule for rule in matching if rule.fits(refusal)] or matching
+        names = (name for rule in fitting if rule.routines == fitting[0].routines for name in rule.triggers)
+        return Cause(tuple(dict.fromkeys(names)), refusal=refusal) if fitting else None
+
+    def doubt(self, probe: Probe, refusal: ServerError) -> str | None:
+        """Says why a masked probe is a failure where its aspect is never seen; None where it is none."""
+        if isinstance(probe.expected, Works):
+            return "" if probe.expected.fails(refusal) else None
+        return self.refusals.contradiction(self.check, probe, refusal)
 
     def is_setup_failure(self, refusal: ServerError) -> bool:
         """Whether rows that keep all declared rules were refused by this check's rule, or by none that is declared."""
@@ -222,13 +173,13 @@ class Attribution:
         Without ``failed`` the rows before the probes are tried, and their place is 0.
         """
         met = self.unexplained.written(scenario, failed)
-        off = tuple(_disabled(met.rules, "rule"))
+        off = tuple(disabled(met.rules, "rule"))
         found: dict[int, Cause] = {}
         if met.rules:
-            found = dict.fromkeys(self._fine(session, scenario, failed, off), _cause(met.rules, "rule"))
+            found = dict.fromkeys(self._fine(session, scenario, failed, off), Cause.of(met.rules, "rule"))
         if met.triggers:
-            fine = self._fine(session, scenario, failed, (*off, *_disabled(met.triggers, "trigger")))
-            found = {**dict.fromkeys(fine, _cause(met.triggers, "trigger")), **found}
+            fine = self._fine(session, scenario, failed, (*off, *disabled(met.triggers, "trigger")))
+            found = {**dict.fromkeys(fine, Cause.of(met.triggers, "trigger")), **found}
         return {
             place: cause
             for place, cause in found.items()
@@ -237,6 +188,27 @@ class Attribution:
                 (met.rules and _of_trigger(failed[place].expected)) or isinstance(failed[place].expected, NotDenied)
             )
         }
+
+    def narrowed(
+        self,
+        session: ScenarioRunner,
+        scenario: Scenario,
+        failed: Sequence[Probe],
+        cause: Cause,
+        refusal: ServerError | None,
+    ) -> Cause:
+        """The cause with its error, and of several triggers or rules those that make the difference by themselves."""
+        met = self.unexplained.written(scenario, failed)
+        triggers = cause.what == "trigger"
+        off = tuple(disabled(met.rules, "rule")) if triggers else ()
+        alone = (
+            name
+            for table, names in (met.triggers if triggers else met.rules).items()
+            for name in names
+            if self._fine(session, scenario, failed, (*off, *disabled({table: (name,)}, cause.what)))
+        )
+        names = tuple(dict.fromkeys(alone)) if len(cause.names) > 1 else ()
+        return replace(cause, names=names or cause.names, refusal=refusal)
 
     def _other_rules(self, refusal: ServerError | None) -> Iterable[Refused]:
         return self.refusals.of_others(self.check, refusal) if refusal is not None else ()
@@ -260,15 +232,3 @@ def _of_trigger(expected: Expected) -> bool:
     if not isinstance(expected, Refused) or expected.constraint is not None or expected.column is not None:
         return False
     return expected.sqlstates != (INSUFFICIENT_PRIVILEGE,)
-
-
-def _cause(several: Mapping[TableName, tuple[str, ...]], what: str) -> Cause:
-    return Cause(tuple(dict.fromkeys(name for names in several.values() for name in names)), what)
-
-
-def _disabled(several: Mapping[TableName, tuple[str, ...]], what: str) -> Iterator[Execute]:
-    for table, names in several.items():
-        for name in names:
-            yield Execute(f"alter table {qualified(table)} disable {what} {identifier(name)}")
-    # PostgreSQL forgets which table the plan of a statement is about that a rule turned into nothing.
-    yield Execute("discard plans")

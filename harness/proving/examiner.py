@@ -31,7 +31,8 @@ from harness.probes import (
     SqlStatement,
     TimedOut,
 )
-from harness.proving.attribution import Attribution, Cause, Verdict
+from harness.proving.attribution import Attribution, Verdict
+from harness.proving.causes import Cause
 
 SETUP = "setup"
 """The aspect of the rows that are inserted before any probe."""
@@ -46,6 +47,8 @@ class Failure:
     reply: Reply
     waits: bool = False
     """Whether a row of the setup waits for the probe's row."""
+    because: str = ""
+    """The other declaration that it contradicts, in words."""
 
 
 @dataclass
@@ -54,7 +57,8 @@ class Trial:
 
     ``masked`` are the aspects that another rule hid, ``causes`` those that an unexplained trigger or rewrite rule made
     fail, ``idle`` those that had no occasion, ``unreached`` those whose role got to no row, and why.
-    ``setup_refused`` is how the rows before the probes failed by a rule that is declared elsewhere.
+    ``setup_refused`` is how the rows before the probes failed by a rule that is declared elsewhere. ``doubts`` are
+    probes that other rules hid: they are failures where nothing of their aspect is shown.
     """
 
     probes: int = 0
@@ -66,6 +70,7 @@ class Trial:
     untried: ServerError | None = None
     unreached: dict[str, str] = field(default_factory=dict)
     setup_refused: ServerError | None = None
+    doubts: dict[str, Failure] = field(default_factory=dict)
     failure: Failure | None = None
 
     def add_cause(self, aspect: str, cause: Cause | None) -> None:
@@ -102,21 +107,24 @@ class Examiner:
 
     def try_alone(self, scenario: Scenario) -> Failure | None:
         """Tries one scenario; returns its first failure."""
-        return self.book(Trial(), scenario, self.session.run([scenario])[0])
+        trial = Trial()
+        failure = self.book(trial, scenario, self.session.run([scenario])[0])
+        return failure or next(iter(trial.doubts.values()), None)
 
     def book(self, trial: Trial, scenario: Scenario, answer: ScenarioResult) -> Failure | None:
         """Books what a scenario showed; returns its first failure."""
         if isinstance(answer, ServerError):
             return self._book_setup(trial, scenario, answer)
-        failures = [
+        tried = (
             Failure(scenario.setup, each, reply, scenario.waits)
             for probe, found in zip(scenario.probes, answer, strict=True)
             for each, reply in trial.replies(probe, found)
-            if self._book_probe(trial, each, reply) is Verdict.WRONG
-        ]
+        )
+        failures = [each for each in tried if self._book_probe(trial, each) is Verdict.WRONG]
         return self._first_unexplained(trial, scenario, failures) if failures else None
 
-    def _book_probe(self, trial: Trial, probe: Probe, reply: Reply) -> Verdict:
+    def _book_probe(self, trial: Trial, tried: Failure) -> Verdict:
+        probe, reply = tried.probe, tried.reply
         verdict = self.attribution.verdict(probe, reply)
         if verdict is Verdict.AS_EXPECTED:
             trial.shown.add(probe.aspect)
@@ -127,22 +135,28 @@ class Examiner:
             trial.untried = reply.refusal
         elif verdict is Verdict.IDLE and probe.required:
             trial.idle.setdefault(probe.aspect, reply.then or "it left no row")
-        elif (
-            verdict is Verdict.MASKED
-            and reply.refusal is not None
-            and self.attribution.counts_as_hidden(probe, reply.refusal)
-        ):
-            trial.masked.setdefault(probe.aspect, reply.refusal)
-            trial.add_cause(probe.aspect, self.attribution.cause_of(reply.refusal))
+        elif verdict is Verdict.MASKED and reply.refusal is not None:
+            self._book_masked(trial, tried, reply.refusal)
         return verdict
+
+    def _book_masked(self, trial: Trial, tried: Failure, refusal: ServerError) -> None:
+        aspect = tried.probe.aspect
+        because = self.attribution.doubt(tried.probe, refusal)
+        if because is not None:
+            trial.doubts.setdefault(aspect, replace(tried, because=because))
+        if self.attribution.counts_as_hidden(tried.probe, refusal):
+            trial.masked.setdefault(aspect, refusal)
+            trial.add_cause(aspect, self.attribution.cause_of(refusal))
 
     def _first_unexplained(self, trial: Trial, scenario: Scenario, failures: list[Failure]) -> Failure | None:
         """The first failure that no unexplained trigger caused; the others are booked."""
         probes = [failure.probe for failure in failures]
         causes = self.attribution.causes(self.session, scenario, probes)
         for place, cause in causes.items():
-            if probes[place].required:
-                trial.causes.setdefault(probes[place].aspect, cause)
+            aspect, refusal = probes[place].aspect, failures[place].reply.refusal
+            if probes[place].required and aspect not in trial.causes:
+                narrowed = self.attribution.narrowed(self.session, scenario, [probes[place]], cause, refusal)
+                trial.causes[aspect] = narrowed
         found = next((failure for place, failure in enumerate(failures) if place not in causes), None)
         return found and _without_irrelevant_state(found, probes)
 
@@ -159,7 +173,8 @@ class Examiner:
             causes = self.attribution.causes(self.session, scenario, ())
         if causes:
             trial.setup_refused = trial.setup_refused or refusal
-            trial.causes[SETUP] = causes[0]
+            if SETUP not in trial.causes:
+                trial.causes[SETUP] = self.attribution.narrowed(self.session, scenario, (), causes[0], refusal)
         return _setup_failure(scenario, refusal) if wrong and not causes else None
 
     def fewest_settings(self, failure: Failure) -> Failure:

@@ -7,7 +7,7 @@ Not here: the verdict on one reply (``attribution.py``), and which status fails 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.declarations import DeclaredCheck
 from harness.kinds.base import Fact, Kind
@@ -27,7 +27,7 @@ class Findings:
     facts: int = 0
     tried: bool = False
     only_shown: bool = False
-    """Whether undeclared rules are only reported as a hint: the check is at best present then."""
+    """Whether the check is at best present, and what is not seen of it is only a hint."""
     broken: list[Counterexample] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     reason: str | None = None
@@ -46,7 +46,7 @@ class Findings:
             # An example of what happens says more than a line of the catalog.
             self.broken.insert(0, counterexample(check, trial.failure, undeclared.catalog))
         elif trial.setup_refused is not None and not trial.shown:
-            by = f"; {trial.causes[SETUP]}" if SETUP in trial.causes else ""
+            by = f"; {replace(trial.causes[SETUP], refusal=None)}" if SETUP in trial.causes else ""
             self.reason = f"no scenario could be built: its rows were {trial.setup_refused}{by}"
         elif trial.untried is not None:
             self.reason = f"it could not be tried: {trial.untried.message}"
@@ -61,7 +61,7 @@ class Findings:
         """Says which aspect no probe showed, because something else refused first or no row was reached."""
         for aspect, mask in trial.masked.items() if not rule.leaves_out else ():
             if aspect not in trial.shown and aspect not in trial.causes:
-                undeclared_rule = any(refused.matches(mask) for _, _, refused in undeclared.refusals())
+                undeclared_rule = any(each.matches(mask) and each.fits(mask) for _, _, each in undeclared.refusals())
                 because = ", which no check declares" if undeclared_rule else "; if that is meant, say `implied_by:`"
                 self.reason = f"'{aspect}' was never seen: each time it was {mask}{because}"
         for aspect, why in trial.idle.items():
@@ -70,7 +70,7 @@ class Findings:
         undeclared_triggers = (
             {name for _, names in undeclared.triggers() for name in names} if rule.every_row else set()
         )
-        for aspect, cause in trial.causes.items():
+        for aspect, cause in sorted(trial.causes.items(), key=lambda each: each[1].fails):
             if aspect in trial.shown and {*cause.names} & undeclared_triggers:
                 self.reason = f"'{aspect}' was not seen of every row: some met {cause}"
             elif aspect not in trial.shown and aspect != SETUP:

@@ -190,7 +190,8 @@ class Prover:
             raise error
         rule: Kind = check.rule
         subject = self._subject(check)
-        findings.only_shown = check.kind == DECLARED and check.rule.shown and bool(subject.undeclared)
+        shown = check.kind == DECLARED and check.rule.shown and bool(subject.undeclared)
+        findings.only_shown = shown or rule.at_best_present
         try:
             findings.add_facts(list(rule.facts(subject)))
         except Missing as missing:

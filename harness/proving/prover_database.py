@@ -22,7 +22,8 @@ from harness.errors import HarnessError
 from harness.probes import Renewal, Session, TimeLimits, identifier, never_set, qualified
 from harness.project.model import Project, TableName
 from harness.proving import unset
-from harness.proving.attribution import Attribution, UnexplainedTriggers
+from harness.proving.attribution import Attribution
+from harness.proving.causes import UnexplainedTriggers
 from harness.proving.undeclared import DeclaredRefusals, UndeclaredRules
 from harness.races import Databases
 from harness.solver import Memo, Pools, Rule, Unfillable, catalog_rules, deciding_columns, declared_pools, tied_columns

@@ -50,7 +50,7 @@ COMMITTED = "Run it with psql on a database that has the schema applied and can 
 def counterexample(check: DeclaredCheck, failure: Failure, catalog: Catalog) -> Counterexample:
     """The counterexample of a probe that went wrong."""
     setup, probe = failure.setup, failure.probe
-    words = expected(probe), actual(probe, failure.reply)
+    words = expected(probe), "; ".join(filter(None, (actual(probe, failure.reply), failure.because)))
     header = HEADER.format(
         name=check.name,
         place=check.place,

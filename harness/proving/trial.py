@@ -17,7 +17,7 @@ from types import TracebackType
 from hypothesis import strategies as st
 
 from harness.kinds.base import Begun, RowPair
-from harness.probes import BATCH, Scenario, ScenarioResult, ScenarioRunner, TimedOut
+from harness.probes import BATCH, Scenario, ScenarioResult, ScenarioRunner, TimedOut, Works
 from harness.proving.attribution import Attribution
 from harness.proving.draws import draw_until, smallest
 from harness.proving.examiner import Examiner, Failure, Trial
@@ -56,10 +56,15 @@ def attempt(
         # Triggers let few rows pass: there may be some among more of them.
         context = replace(context, scenarios=context.scenarios * MORE)
         _try(context, stated, None, examiner, trial)
-    if trial.failure is not None and context.shrink:
-        trial.failure = _smallest(context, stated, examiner, trial.failure)
-    if trial.failure is not None:
-        trial.failure = examiner.fewest_settings(trial.failure)
+    unseen = (each for aspect, each in trial.doubts.items() if aspect not in trial.shown)
+    failure = trial.failure or next(unseen, None)
+    if failure is not None and context.shrink:
+        failure = _smallest(context, stated, examiner, failure)
+    trial.failure = failure and examiner.fewest_settings(failure)
+    if trial.failure is not None and isinstance(trial.failure.probe.expected, Works):
+        aspect = trial.failure.probe.aspect
+        if aspect not in trial.shown:
+            trial.failure = replace(trial.failure, probe=replace(trial.failure.probe, value=f"every {aspect}"))
     return trial
 
 

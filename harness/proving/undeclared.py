@@ -180,6 +180,18 @@ class DeclaredRefusals:
             for other, refused in self._declared_of.get(check.table, ())
         )
 
+    def contradiction(self, check: DeclaredCheck | None, probe: Probe, refusal: ServerError) -> str | None:
+        """Says which other check lets no statement do to rows what this one brings about."""
+        if probe.brings is None:
+            return None
+        for other, refused in self._declared_of.get(probe.brings.table, ()):
+            if other is None or other is check or not refused.matches(refusal):
+                continue
+            advice = other.rule.contradicts(probe.brings, probe.statement)
+            if advice is not None:
+                return f"that contradicts {other.kind} {other.subject} ({other.place}){advice and f': {advice}'}"
+        return None
+
     def _near(self, refusal: ServerError) -> Iterator[OfCheck]:
         if refusal.datatype and not refusal.table:  # a domain does not name the table: it may be any of them
             yield from self._all

@@ -78,8 +78,6 @@ columns:
   name: {type: text, comment: "On letters. #1"}
 checks:
   - primary_key: [id]
-
-  - comment: 'Who buys: "everybody".'
 """
 
 

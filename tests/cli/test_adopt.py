@@ -60,7 +60,7 @@ def test_it_says_what_it_found(empty: Cli) -> None:
     answer = empty.run("adopt", "schema.sql")
     assert "2 tables, 11 rules" in answer.stdout
     assert "2 of 2 tables could be filled with rows" in answer.stdout
-    assert answer.stdout.endswith("wrote 4 files; now prove them: harness test --baseline baseline.json\n")
+    assert answer.stdout.endswith("wrote 5 files; now prove them: harness test --baseline baseline.json\n")
 
 
 def test_a_table_that_cannot_be_filled_is_named_with_what_stood_in_the_way(empty: Cli) -> None:

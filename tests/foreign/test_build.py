@@ -216,7 +216,8 @@ def test_an_extension_that_the_server_lacks(
         '    2 | create extension if not exists "uuid-ossp";\n      | ^\n'
         "hint: run where it is installed: --target with a connection string, or --target system once this "
         "machine has it; or write what is used of it into a file under base: in project.yml, and say extensions: "
-        "{stand_ins: [uuid-ossp, postgis]}; of uuid-ossp most need only a function uuid_generate_v4() that selects "
+        "{stand_ins: [uuid-ossp, postgis]} (harness adopt takes it as --base FILE --stand-in uuid-ossp --stand-in "
+        "postgis); of uuid-ossp most need only a function uuid_generate_v4() that selects "
         "gen_random_uuid(), which is built in"
     )
     assert names(connection) == []

@@ -185,7 +185,10 @@ BROKEN: dict[str, tuple[Files, str]] = {
     ),
     "golang-migrate: a number twice": (
         {"1_a.up.sql": "select 1;", "01_b.up.sql": "select 2;"},
-        "db/1_a.up.sql: version 1 is taken by db/01_b.up.sql",
+        "db/1_a.up.sql: version 1 is taken by db/01_b.up.sql\n"
+        "hint: rename one of the two: nobody knows which comes first; or name the files themselves in their order: "
+        "harness adopt db/01_b.up.sql db/1_a.up.sql …, or migrations: "
+        "{path: [db/01_b.up.sql, db/1_a.up.sql, …]} in project.yml",
     ),
     "golang-migrate: down alone": (
         {"1_a.down.sql": "select 1;"},
@@ -193,11 +196,14 @@ BROKEN: dict[str, tuple[Files, str]] = {
     ),
     "releases: one twice": (
         {"1/1_a.up.sql": "select 1;", "01/1_b.up.sql": "select 2;"},
-        "db/1: release 1 is taken by db/01",
+        "db/1: release 1 is taken by db/01\nhint: rename one of the two: nobody knows which comes first",
     ),
     "sqlx: a version twice": (
         {"1_a.sql": "select 1;", "1_b.sql": "select 2;"},
-        "db/1_b.sql: version 1 is taken by db/1_a.sql",
+        "db/1_b.sql: version 1 is taken by db/1_a.sql\n"
+        "hint: rename one of the two: nobody knows which comes first; or name the files themselves in their order: "
+        "harness adopt db/1_a.sql db/1_b.sql …, or migrations: "
+        "{path: [db/1_a.sql, db/1_b.sql, …]} in project.yml",
     ),
     "dbmate: no up": (
         {"1_a.sql": "-- migrate:up\nselect 1;", "2_b.sql": "select 2;"},
@@ -237,7 +243,10 @@ BROKEN: dict[str, tuple[Files, str]] = {
     "sqitch: no plan": ({"sqitch.plan": "%project=shop\n[x]\n"}, "db/sqitch.plan:2: not a line of a plan"),
     "flyway: a version twice": (
         {"V1__a.sql": "", "V1.0__b.sql": ""},
-        "db/V1__a.sql: version 1 is taken by db/V1.0__b.sql",
+        "db/V1__a.sql: version 1 is taken by db/V1.0__b.sql\n"
+        "hint: rename one of the two: nobody knows which comes first; or name the files themselves in their order: "
+        "harness adopt db/V1.0__b.sql db/V1__a.sql …, or migrations: "
+        "{path: [db/V1.0__b.sql, db/V1__a.sql, …]} in project.yml",
     ),
     "a file that is not UTF-8": (
         {"1_a.up.sql": "select 'Gr\udcfcn';"},

@@ -102,9 +102,9 @@ def test_copy_data_may_hold_anything(tmp_path: Path) -> None:
             "hint: take the line out, write what it does as SQL, or let psql build a database and adopt that one",
         ),
         (
-            "\\copy t from 'rows.csv'\n",
+            "\\copy t from stdin\n",
             "a.sql:1:1: \\copy is a command of psql; only SQL can be sent to the server\n"
-            "    1 | \\copy t from 'rows.csv'\n      | ^\n"
+            "    1 | \\copy t from stdin\n      | ^\n"
             "hint: write COPY … FROM stdin, with the data on the lines below it",
         ),
         (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from harness.catalog.model import ForeignKey, Table
 from harness.kinds.base import Draft, NewRow, Subject, Values, condition, identifier, inserted, qualified
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
-from harness.probes import Accepted, Postcondition, Probe
+from harness.probes import Accepted, Delete, Postcondition, Probe, Update
 
 BELOW = 8
 """Foreign keys below the children for which a row is drawn, to follow a deletion down the whole chain."""
@@ -156,7 +156,17 @@ def _deletion(
     aspect = f"on delete {reference.on_delete}, {count} children"
     if count and reference.on_delete in ("no action", "restrict"):
         return Probe(delete, reference.refused, aspect, value)
-    return Probe(delete, Accepted(1), aspect, value, then=_rows_left(subject, reference, children, others, gone))
+    then = _rows_left(subject, reference, children, others, gone)
+    return Probe(delete, Accepted(1), aspect, value, then=then, brings=_brought(reference) if count else None)
+
+
+def _brought(reference: Reference) -> Update | Delete:
+    """Returns what the deletion of a parent does to its children."""
+    table, cleared = reference.child, reference.key.cleared
+    if reference.on_delete == "cascade":
+        return Delete(table.name, {})
+    default = reference.on_delete == "set default"
+    return Update(table.name, {}, {each: table.column(each).default if default else None for each in cleared})
 
 
 def _rows_left(
@@ -236,4 +246,5 @@ def _changed_key(
         str(len(children)),
         f"children that {'followed' if reference.on_update == 'cascade' else 'have lost it'}",
     )
-    yield Probe(update, Accepted(1), aspect, value, then=then, required=False)
+    brings = Update(reference.child.name, {}, moved)
+    yield Probe(update, Accepted(1), aspect, value, then=then, required=False, brings=brings)

@@ -191,7 +191,7 @@ def _families(
     fresh: Values,
     resident: Values,
     changes: tuple[Sequence[NewRow], Sequence[NewRow]],
-    expected: Accepted | Refused,
+    expected: Expected,
     aspect: str,
 ) -> Iterator[Family]:
     """Yields probes that insert the fresh row with each of the first changes, and update the other with the second."""
