@@ -9,9 +9,9 @@ from typing import Any
 from harness.kinds.base import Draft, Fact, Kind, ScenarioStrategy, Subject, TableName, TableRule
 from harness.kinds.row_access.attacks import ownership_attacks
 from harness.kinds.row_access.bypasses import bypasses, stand_in, untried
-from harness.kinds.row_access.ownership import Owners, claim_settings, claim_variables
+from harness.kinds.row_access.ownership import Owners
 from harness.kinds.row_access.principal import NARROWED, May, Principal, says
-from harness.probes import Execute, Probe, Scenario
+from harness.probes import Execute, Probe, Scenario, claim_settings, claim_variables
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, any_value, boolean, key, mapping, name, names, predicate, several, text
 

@@ -72,7 +72,8 @@ class PoolFinder:
         definition = table.column(column)
         asked = (table.name.schema, tuple(rule.predicate for rule in about(table, (column,), rules)))
         constants = self._memo(asked, lambda: constants_of(self._introspection, *asked))
-        found = candidates(definition, constants.also(self._defaults(definition)))
+        settings = self._oracle.settings(table.name).values()
+        found = candidates(definition, constants.also((*self._defaults(definition), *settings)))
         if not needs_server(definition):
             return found
         texts = [text for text in found if text is not None]

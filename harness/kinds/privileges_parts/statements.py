@@ -24,6 +24,7 @@ from harness.probes import (
     Probe,
     Refused,
     SqlStatement,
+    claim_settings,
 )
 from harness.project.keys import Reader
 from harness.project.nodes import Node, as_scalar, expected
@@ -136,7 +137,8 @@ def inserts(subject: Subject, draft: Draft, role: str, granted: Collection[str])
     # A default that reads the clock may not go with other drawn values: the row is tried with these columns as well.
     for columns in (named, [each.name for each in supplied if each.name in {*named, *tied}])[: 2 if tied else 1]:
         statement = Insert(table.name, {name: row[name] for name in columns})
-        yield Probe(statement, NotDenied(), f"{role} may insert a row", f"an ordinary insert as {role}", {"role": role})
+        settings = {**claim_settings(subject.pools.hints(table.name).claims, row), "role": role}
+        yield Probe(statement, NotDenied(), f"{role} may insert a row", f"an ordinary insert as {role}", settings)
 
 
 def under_policies(check: ActsAsRoles, subject: Subject, roles: Sequence[str]) -> list[ActingRole]:
