@@ -117,7 +117,8 @@ def _equal(table: Table, name: str, value: str | None) -> str:
     column = table.column(name)
     if value is None:
         return f"{identifier(name)} is null"
-    return f"{identifier(name)}::text = {literal(value).strip()}::{column.base_type}::text"
+    as_text = "::jsonb::text" if column.is_json else "::text"
+    return f"{identifier(name)}{as_text} = {literal(value).strip()}::{column.base_type}{as_text}"
 
 
 def with_logical_references(catalog: Catalog, row_hints: Mapping[TableName, RowHints]) -> Catalog:
