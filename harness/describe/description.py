@@ -35,6 +35,7 @@ from harness.describe.entries import (
     implying_key,
     index_entry,
     policy_entry,
+    row_security_entries,
     trigger_entry,
     unique_entry,
     with_state,
@@ -115,7 +116,7 @@ def describe(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue]
     match_full = [each for each in table.constraints if "MATCH FULL" in each.definition]
     found.undeclarable += [f"constraint {each.name}: MATCH FULL" for each in match_full]
     if table.row_security and not table.policies:
-        found.undeclarable.append("row security: enabled without a policy")
+        found.checks += [(TableRule("row security", ""), entry) for entry in row_security_entries(table)]
     return found
 
 

@@ -142,9 +142,12 @@ def inserts(subject: Subject, draft: Draft, role: str, granted: Collection[str])
 
 
 def under_policies(check: ActsAsRoles, subject: Subject, roles: Sequence[str]) -> list[ActingRole]:
-    """Returns the roles for which policies of the table hold, and that may read or write its rows."""
+    """Returns the roles for which policies of the table hold, and that may read or write its rows.
+
+    Without a policy that permits anything, no role is to reach a row.
+    """
     table, held = subject.table, []
-    for role in roles if table.row_security else ():
+    for role in roles if table.row_security and any(policy.permissive for policy in table.policies) else ():
         named = not check.as_ or role in check.as_
         free = subject.roles.bypasses_row_security(role) or (role == table.owner and not table.force_row_security)
         if named and not free and subject.roles.exists(role) and any(_granted(subject, role)):

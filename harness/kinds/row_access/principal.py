@@ -40,8 +40,8 @@ class May:
     delete: str
 
 
-STAND_IN = "harness_owner_"
-"""The name of a role that acts in the place of an owner begins so."""
+STAND_INS = {"harness_owner_": "$owner", "harness_public_": "public"}
+"""How the names of roles begin that act in the place of an owner, or of any role, and the words for these."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,9 @@ class Principal:
     def who(self) -> str:
         drawn = ", ".join(f"${name} = {value}" for name, value in self.values.items())
         policies = f" by policy {', '.join(self.policies)}" if self.policies else ""
-        # The role in an owner's place has a name of this process: with one seed, two reports are the same.
-        role = "$owner" if self.settings["role"].startswith(STAND_IN) else self.settings["role"]
+        # A role in another's place has a name of this process: with one seed, two reports are the same.
+        role = self.settings["role"]
+        role = next((word for start, word in STAND_INS.items() if role.startswith(start)), role)
         return f"{role}{f' with {drawn}' if drawn else ''}{policies}"
 
     @property
