@@ -115,7 +115,7 @@ def describe(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue]
     found.known |= {rule.name: f"of the partition {name} alone" for name, rule in of_partitions(catalog, table)}
     match_full = [each for each in table.constraints if "MATCH FULL" in each.definition]
     found.undeclarable += [f"constraint {each.name}: MATCH FULL" for each in match_full]
-    if table.row_security and not table.policies:
+    if table.row_security and not any(policy.permissive for policy in table.policies):
         found.checks += [(TableRule("row security", ""), entry) for entry in row_security_entries(table)]
     return found
 

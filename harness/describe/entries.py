@@ -182,12 +182,12 @@ def policy_entry(policy: Policy) -> CheckEntry:
 
 
 def row_security_entries(table: Table) -> list[CheckEntry]:
-    """The entries of a table without a policy: no role sees a row, and where it is forced not even the owner."""
+    """The entries of a table where no policy permits anything, not even for the owner where it is forced."""
     forced = table.force_row_security
     asking = {"public": "no role", **({"$owner": "not even the owner"} if forced else {})}
     keys: CheckEntry = {"sees": "false", "forced": None if forced else "false"}
     return [
-        said({"row_security": f"without a policy, {who} sees or writes a row", "as": role, **keys})
+        said({"row_security": f"without a policy that permits it, {who} sees or writes a row", "as": role, **keys})
         for role, who in asking.items()
     ]
 

@@ -11,6 +11,7 @@ from harness.kinds.row_access.attacks import ownership_attacks
 from harness.kinds.row_access.bypasses import bypasses, stand_in, untried
 from harness.kinds.row_access.ownership import Owners
 from harness.kinds.row_access.principal import NARROWED, STAND_INS, May, Principal, says
+from harness.kinds.row_access.recursion import recursions
 from harness.probes import Execute, Probe, Scenario, claim_settings, claim_variables
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, any_value, boolean, key, mapping, name, names, predicate, several, text
@@ -111,6 +112,7 @@ class RowSecurityKind(Kind):
             yield Fact(f"policy {expected} for {role}", f"policy {expected} for {roles}")
         if role == "public" or subject.roles.exists(role):
             yield from bypasses(subject, role, self._restricted)
+        yield from recursions(subject)
 
     def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:
         if self._restricted:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from harness.catalog.roles import DEFAULTS, Granted
 from harness.kinds.base import Draft, Missing, Subject, Values, identifier, literal, qualified
 from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, draw_reachable
+from harness.kinds.row_access.principal import says
+from harness.kinds.row_security import RowSecurityKind
 from harness.kinds.toolkit.changes import defaults, updatable
 from harness.probes import (
     Accepted,
@@ -144,10 +146,13 @@ def inserts(subject: Subject, draft: Draft, role: str, granted: Collection[str])
 def under_policies(check: ActsAsRoles, subject: Subject, roles: Sequence[str]) -> list[ActingRole]:
     """Returns the roles for which policies of the table hold, and that may read or write its rows.
 
-    Without a policy that permits anything, no role is to reach a row.
+    Where no policy permits anything, and a ``row_security`` check says so, no role is to reach a row.
     """
     table, held = subject.table, []
-    for role in roles if table.row_security and any(policy.permissive for policy in table.policies) else ():
+    security = (each for each in subject.declared.get(table.name, ()) if isinstance(each, RowSecurityKind))
+    permits = any(policy.permissive for policy in table.policies)
+    closed = not permits and any(each.as_ == "public" and says(each.sees, "false") for each in security)
+    for role in roles if table.row_security and not closed else ():
         named = not check.as_ or role in check.as_
         free = subject.roles.bypasses_row_security(role) or (role == table.owner and not table.force_row_security)
         if named and not free and subject.roles.exists(role) and any(_granted(subject, role)):

@@ -98,9 +98,7 @@ def _row_security(subject: Subject, role: str) -> RowSecurityKind | None:
         for rule in subject.declared.get(subject.table.name, ())
         if isinstance(rule, RowSecurityKind) and rule.as_ == role and not says(rule.sees, "false")
     ]
-    return max(
-        seeing, key=lambda rule: (bool(claim_variables(rule.claims or {})), rule.claims is not None), default=None
-    )
+    return max(seeing, key=lambda it: (bool(claim_variables(it.claims or {})), it.claims is not None), default=None)
 
 
 def _predicates(rule: RowSecurityKind) -> tuple[str, ...]:

@@ -65,8 +65,8 @@ class Principal:
         drawn = ", ".join(f"${name} = {value}" for name, value in self.values.items())
         policies = f" by policy {', '.join(self.policies)}" if self.policies else ""
         # A role in another's place has a name of this process: with one seed, two reports are the same.
-        role = self.settings["role"]
-        role = next((word for start, word in STAND_INS.items() if role.startswith(start)), role)
+        own = self.settings["role"]
+        role = next((word for start, word in STAND_INS.items() if own.startswith(start)), own)
         return f"{role}{f' with {drawn}' if drawn else ''}{policies}"
 
     @property
@@ -79,8 +79,7 @@ class Principal:
 
     def reads(self) -> Iterator[Probe]:
         """Yields a SELECT that reads the key of all rows, and one that counts them and reads no column."""
-        table = self.subject.table
-        target = qualified(table.name)
+        table, target = self.subject.table, qualified(self.subject.table.name)
         if says(self.sees, "false"):
             yield self.probe(Execute(f"select from {target}"), self.untouched, "sees nothing", "read")
             return
