@@ -69,6 +69,7 @@ class TableDescription:
     - ``known`` are rules that no kind of check can state, by name, each with the reason; ``undeclarable`` are other
       properties that no check can state.
     - ``rows`` is the entry of row hints, which are found by trying and not in the catalog.
+    - ``undeclared`` is said of a table of the platform, of which only what the project added is described.
     """
 
     table: TableName
@@ -79,6 +80,7 @@ class TableDescription:
     known: dict[str, str] = field(default_factory=dict)
     undeclarable: list[str] = field(default_factory=list)
     rows: CheckEntry | None = None
+    undeclared: str | None = None
 
     def add(self, kind: str, entries: Mapping[str, CheckEntry]) -> None:
         """Adds entries to ``checks``, by the names of their rules."""
