@@ -41,7 +41,7 @@ class May:
 
 
 STAND_INS = {"harness_owner_": "$owner", "harness_public_": "public"}
-"""How the names of roles begin that act in the place of an owner, or of any role, and the words for these."""
+"""Beginnings of the names of roles that act in the place of an owner, or of any role, each with the word for it."""
 
 
 @dataclass(frozen=True)
