@@ -25,7 +25,8 @@ from harness.generation.draft import Draft
 from harness.generation.groups import GroupBuilder
 from harness.generation.setup import new_rows
 from harness.generation.statements import merge_cycles
-from harness.probes.statement import SqlStatement, identifier, qualified
+from harness.generation.users import Users
+from harness.probes.statement import Insert, SqlStatement, assume, identifier, qualified
 from harness.project.model import TableName
 from harness.project.readers import FrozenDict
 from harness.pytest_session import ProjectSession
@@ -55,11 +56,13 @@ class Row(FrozenDict[ColumnValue]):
         values: Mapping[str, ColumnValue],
         parents: tuple[Row, ...] = (),
         setup: tuple[SqlStatement, ...] = (),
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(values)
         self.table = table
         self.parents = parents
         self._setup = setup
+        self._settings = settings or {}
 
     def __repr__(self) -> str:
         with_parents = f", parents={self.parents!r}" if self.parents else ""
@@ -71,7 +74,11 @@ class Row(FrozenDict[ColumnValue]):
         with connection.transaction() if connection.autocommit else nullcontext():
             for statement in self._setup if parents else ():
                 connection.execute(statement.sql.encode())
+            for each in assume(self._settings):
+                connection.execute(each.encode())
             connection.execute(self._statement, tuple(self.values()))
+            if "role" in self._settings:
+                connection.execute("reset role")
         return self
 
     @property
@@ -139,7 +146,9 @@ def _definition(
         inserts = new_rows(draft, draft.inserts)
         parents = tuple(_row(catalog.table(insert.table), insert.values) for insert in inserts)
         setup = merge_cycles(inserts, draft.cycles, draft.bypassing_triggers, draft.deleted_first)
-        return _row(table, own, parents, (*GroupBuilder(draft, pools).complete(setup),))
+        users = Users(pools, draft.rows)
+        before = (*users.setup(GroupBuilder(draft, pools).complete(setup)),)
+        return _row(table, own, parents, before, users.settings(Insert(name, own)))
 
     return drawn()
 
@@ -172,10 +181,15 @@ def _existing(connection: Connection, table: Table) -> list[dict[str, str | None
     ]
 
 
-def _row(table: Table, texts: TextRow, parents: tuple[Row, ...] = (), setup: tuple[SqlStatement, ...] = ()) -> Row:
-    return Row(
-        str(table.name), {name: _value(table.column(name), text) for name, text in texts.items()}, parents, setup
-    )
+def _row(
+    table: Table,
+    texts: TextRow,
+    parents: tuple[Row, ...] = (),
+    setup: tuple[SqlStatement, ...] = (),
+    settings: Mapping[str, str] | None = None,
+) -> Row:
+    values = {name: _value(table.column(name), text) for name, text in texts.items()}
+    return Row(str(table.name), values, parents, setup, settings)
 
 
 def _value(column: Column, text: str | None) -> ColumnValue:

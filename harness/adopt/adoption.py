@@ -21,7 +21,7 @@ from harness.adopt.project_texts import ROLLBACK, SQLFLUFF, ProjectTexts, Schema
 from harness.adopt.record import AdoptedTable
 from harness.adopt.survey import Survey, TableError, guarded, survey
 from harness.adopt.update import CheckFileUpdate
-from harness.catalog import read
+from harness.catalog import Table, read
 from harness.describe import CheckEntry, TableDescription, table_name, yaml
 from harness.foreign import builder
 from harness.project.json_schema import modeline
@@ -259,7 +259,7 @@ def update(
 def described(server: Server, project: Project, schemas: Sequence[str]) -> Survey:
     """Builds the schema and describes its tables. Raises what building it raises."""
     with workspace(server, project, project.modules) as space:
-        others = frozenset() if schemas else platform(space, project)
+        others = {} if schemas else platform(space, project)
         with space.connect(space.clone()) as connection:
             return replace(
                 survey(connection, project.ledger_schema, schemas=schemas, without=others),
@@ -268,13 +268,13 @@ def described(server: Server, project: Project, schemas: Sequence[str]) -> Surve
             )
 
 
-def platform(space: Workspace, project: Project) -> frozenset[TableName]:
+def platform(space: Workspace, project: Project) -> Mapping[TableName, Table]:
     """The tables that ``base:`` alone brings: the platform describes them, not the project."""
     if not project.base:
-        return frozenset()
+        return {}
     with space.connect(space.empty()) as connection:
         builder.prepare(connection, project, space.guard())
-        return frozenset(read(connection, project.ledger_schema).tables)
+        return read(connection, project.ledger_schema).tables
 
 
 def project_texts(survey: Survey, name: str, source: SchemaSource, target: str) -> dict[Path, str]:

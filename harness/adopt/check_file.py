@@ -39,11 +39,12 @@ def document(description: TableDescription) -> str:
         lines += yaml.entry("description", description.description)
     if description.known:
         lines += yaml.entry("known", description.known)
-    lines.append("columns:")
+    if description.undeclared:
+        lines += yaml.entry("undeclared", description.undeclared)
+    else:
+        lines.append("columns:" if description.columns else "columns: {}")
     for name, column in description.columns.items():
         lines += column_lines(name, column)
-    if not description.columns:
-        lines[-1] = "columns: {}"
     entries = [entry for _, entry in description.checks] + ([description.rows] if description.rows else [])
     if entries:
         lines.append("checks:")

@@ -63,15 +63,23 @@ class Coverage:
 
 
 def coverage(catalog: Catalog, declared: Sequence[DeclaredCheck], without: Iterable[TableName] = ()) -> Coverage:
-    """Compares checks and catalog by the names of rules; ``without`` are tables of others, which need no checks."""
+    """Compares checks and catalog by the names of rules.
+
+    ``without`` are tables of others, which need no checks: of them the rules count that checks declare.
+    """
     stated = declared_rules(declared)
     known = {check.table: {*check.rule.known} for check in declared if check.kind == DECLARED}
     explained = _explained(declared)
-    skipped = {*without} - {*stated}
+    others = {*without}
     tables = tuple(
-        _covered(table, stated.get(table.name, frozenset()), known.get(table.name, set()), explained)
+        _covered(
+            table,
+            stated.get(table.name, frozenset()),
+            {part.name for part in parts(table)} if table.name in others else known.get(table.name, set()),
+            explained,
+        )
         for table in root_tables(catalog)
-        if table.name not in skipped
+        if table.name not in others or table.name in stated
     )
     missing = ((check, _missing(catalog, check)) for check in declared)
     return Coverage(tables, tuple((check, what) for check, what in missing if what))

@@ -162,6 +162,8 @@ def entry(hints: RowHints) -> CheckEntry:
         "created_by_trigger": TRUE if hints.created_by_trigger else None,
         "bypass_triggers": TRUE if hints.bypass_triggers else None,
         "trigger_creates": [table_name(table) for table in hints.trigger_creates],
+        "as": hints.as_,
+        "claims": dict(hints.claims),
     }
     return {"rows": columns, **said(further)}
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import psycopg
 
-from harness.catalog import Canonical, Catalog, Check, Roles, Table, TableRule, read, root_tables
+from harness.catalog import Canonical, Catalog, Check, Policy, Roles, Table, TableRule, Trigger, read, root_tables
 from harness.describe import CheckEntry, TableDescription, YamlValue, describe, without_casts
 from harness.errors import HarnessError, ProjectError, did_you_mean
 from harness.kinds.privileges import COMMANDS
@@ -81,12 +82,12 @@ def survey(
     ledger: str = "harness",
     *,
     schemas: Sequence[str] = (),
-    without: Collection[TableName] = (),
+    without: Mapping[TableName, Table] = MappingProxyType({}),
 ) -> Survey:
     """Reads the catalog of a database, and describes its tables.
 
-    Describes only these ``schemas``, or else all tables but those in ``without``. Raises :class:`ProjectError`
-    for a schema without a table.
+    Describes only these ``schemas``, or else all tables but those in ``without``, and of these the triggers and
+    policies that they lack there. Raises :class:`ProjectError` for a schema without a table.
     """
     catalog = read(connection, ledger)
     extensions = of_extensions(connection)
@@ -94,7 +95,8 @@ def survey(
     ours = {
         name
         for name in catalog.tables
-        if name not in extensions and (name.schema in schemas if schemas else name not in without)
+        if name not in extensions
+        and (name.schema in schemas if schemas else name not in without or any(_added(catalog.tables[name], without)))
     }
     tables = tuple(table for table in root_tables(catalog) if table.name in ours)
     partitions = tuple(name for name in catalog.tables if name in ours and (name, "") in catalog.roots)
@@ -104,6 +106,9 @@ def survey(
     errors: dict[TableName, TableError] = {}
     for table in tables:
         with guarded(errors, table.name):
+            if table.name in without:
+                found[table.name] = replace(describe(catalog, _alone(table, without)), undeclared="shown")
+                continue
             privileges, left = _privileges(table, roles)
             described = describe(catalog, table, privileges)
             described.undeclarable.extend(left)
@@ -111,6 +116,22 @@ def survey(
             add_implied_by(described, table, pools)
             found[table.name] = described
     return Survey(catalog, tuple(each for each in tables if each.name in found), partitions, found, errors=errors)
+
+
+def _added(table: Table, platform: Mapping[TableName, Table]) -> tuple[tuple[Trigger, ...], tuple[Policy, ...]]:
+    """The triggers and the policies that the project has added to a table of the platform."""
+    before = platform[table.name]
+    triggers, policies = ({each.name for each in those} for those in (before.triggers, before.policies))
+    return (
+        tuple(each for each in table.triggers if each.name not in triggers),
+        tuple(each for each in table.policies if each.name not in policies),
+    )
+
+
+def _alone(table: Table, platform: Mapping[TableName, Table]) -> Table:
+    """A table of the platform with nothing but what the project has added to it."""
+    triggers, policies = _added(table, platform)
+    return Table(table.name, table.kind, table.owner, None, False, False, triggers=triggers, policies=policies)
 
 
 def of_extensions(connection: Connection) -> frozenset[TableName]:

@@ -15,6 +15,7 @@ from harness.bulk.context import BulkContext, nullable
 from harness.bulk.inserting import ROW, InsertQuery
 from harness.bulk.joins import ParentJoin, PoolJoin
 from harness.catalog.model import ForeignKey, Table
+from harness.probes.claims import claim_expressions
 from harness.probes.statement import identifier
 from harness.solver.rules import Unfillable, deciding_columns
 from harness.values.types import Unsupported
@@ -70,7 +71,9 @@ class InsertBuilder:
         checks += self.context.bounds(self.table)
         rules = [f"({each}\n) is not false" for each in checks]
         suspected = [f"({each}\n) is not false" for each in checks if self._is_suspected(each)]
-        return InsertQuery(self.table, inner, self.outer, tuple(joins), tuple(rules), tuple(suspected))
+        hints = self.context.pools.hints(self.table.name)
+        settings = claim_expressions({**hints.claims, **({"role": hints.as_} if hints.as_ else {})}, "harness_r")
+        return InsertQuery(self.table, inner, self.outer, tuple(joins), tuple(rules), tuple(suspected), settings)
 
     def _use_sequences(self) -> None:
         for column in self.table.columns:

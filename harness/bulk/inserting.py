@@ -14,7 +14,7 @@ from typing import Any, Literal
 import psycopg
 
 from harness.catalog.model import ForeignKey, Table
-from harness.probes.statement import identifier, qualified
+from harness.probes.statement import identifier, literal, qualified
 from harness.server.connection import value
 
 ROW = "harness_row"
@@ -31,6 +31,7 @@ class InsertQuery:
     """Expressions for the columns of a table. ``outer`` ones need other values of the row, ``inner`` ones do not.
 
     ``sources`` are joins, ``rules`` are all predicates on one row, and rows are ``suspected`` to break some of them.
+    ``settings`` are those of the user who writes a row, as expressions on it; with a role rows are inserted one by one.
     """
 
     table: Table
@@ -39,6 +40,7 @@ class InsertQuery:
     sources: tuple[str, ...]
     rules: tuple[str, ...]
     suspected: tuple[str, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> str:
@@ -62,8 +64,17 @@ class InsertQuery:
         head = f"insert into {qualified(self.table.name)}"
         if not self.columns:
             return f"{head} select from generate_series({low}::bigint, {high}::bigint){on_conflict}"
-        rows = f"select {self.columns} from ({self.rows(low, high, keeping)}) as harness_rows"
+        # As each row is read, before it is inserted.
+        set_for = "".join(f", {each}" for each in self.set_for_row)
+        rows = f"select harness_r.*{set_for} from ({self.rows(low, high, keeping)}) as harness_r"
+        rows = f"select {self.columns} from ({rows}) as harness_rows"
         return f"{head} ({self.columns}) overriding system value {rows}{on_conflict}"
+
+    @property
+    def set_for_row(self) -> list[str]:
+        """Calls that make the settings of the user who writes the row ``harness_r``, the role last."""
+        named = sorted(self.settings.items(), key=lambda item: item[0] == "role")
+        return [f"set_config({literal(name)}, {value}, true)" for name, value in named]
 
     @property
     def _name(self) -> str:
@@ -114,6 +125,8 @@ def insert(connection: psycopg.Connection[Any], query: InsertQuery, low: int, wa
     on_conflict = "" if deferrable else " on conflict do nothing"
     while wanted > 0 and low < end:
         high = low + wanted - 1
+        if "role" in query.settings:
+            return low + _one_by_one(connection, query, (low, end), wanted, keeping, tally)
         added = _at_once(connection, query.insert(low, high, keeping, on_conflict), tally)
         if added is None and query.rules and keeping == SUSPECTED:
             keeping = ALL
@@ -181,6 +194,8 @@ def _function(query: InsertQuery, rows: str, wanted: int) -> str:
         table=qualified(query.table.name),
         into=f"({query.columns}) overriding system value" if query.columns else "",
         values=", ".join(f"harness_r.{identifier(name)}" for name in (*query.inner, *query.outer)),
+        settings="".join(f"perform {each}; " for each in query.set_for_row),
+        reset="reset role;" if "role" in query.settings else "",
         wanted=wanted,
         in_vain=IN_VAIN,
     )
@@ -201,7 +216,8 @@ begin
         harness_tried := harness_tried + 1;
         harness_name := null;
         begin
-            insert into {table} {into} values ({values});
+            {settings}insert into {table} {into} values ({values});
+            {reset}
             if found then
                 harness_rows := harness_rows + 1;
             else

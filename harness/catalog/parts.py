@@ -69,7 +69,9 @@ def _deciding(catalog: Catalog, table: Table) -> Iterator[TableRule]:
     plain = {TableRule("index", index.name) for index in table.indexes if not index.unique}
     for part in parts(table):
         inherited = part.kind in ("constraint", "index") and (table.name, part.name) in catalog.roots
-        if part.kind in ENFORCED and not inherited and part not in plain:
+        # Policies say besides that it is enabled.
+        alone = part.kind == "row security" and not table.policies
+        if alone or (part.kind in ENFORCED and not inherited and part not in plain):
             yield part
 
 

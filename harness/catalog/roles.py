@@ -79,11 +79,13 @@ class Roles:
     """The roles of a server, seen from one of its databases."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        rows = connection.execute("select rolname, rolsuper, rolbypassrls from pg_roles")
-        self._known: dict[str, tuple[bool, bool]] = {name: (superuser, bypass) for name, superuser, bypass in rows}
+        rows = [*connection.execute("select rolname, rolsuper, rolbypassrls, rolsuper or rolcreaterole from pg_roles")]
+        self._known: dict[str, tuple[bool, bool]] = {name: (superuser, bypass) for name, superuser, bypass, _ in rows}
         row = connection.execute("select current_user").fetchone()
         assert row is not None
         self.current: str = row[0]
+        self.may_create = any(name == self.current and creates for name, _, _, creates in rows)
+        """Whether the connection's user may create roles."""
         self._connection = connection
         self.may_disable_triggers = may_disable_triggers(connection)
         self._asked = lru_cache(maxsize=None)(self._ask)

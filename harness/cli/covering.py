@@ -80,7 +80,7 @@ def _catalog(project: Project, flag: str | None) -> Iterator[tuple[Catalog, str,
                 yield catalog, f"{server.description}, {server.default_database}", foreign
             return
         with workspace(server, project, project.modules) as space, space.connect(space.clone()) as connection:
-            foreign = survey.of_extensions(connection) | adoption.platform(space, project)
+            foreign = survey.of_extensions(connection) | {*adoption.platform(space, project)}
             yield read(connection, project.ledger_schema), server.description, foreign
 
 

@@ -36,6 +36,7 @@ from harness.describe.entries import (
     implying_key,
     index_entry,
     policy_entry,
+    row_security_entries,
     trigger_entry,
     unique_entry,
     with_state,
@@ -69,6 +70,7 @@ class TableDescription:
     - ``known`` are rules that no kind of check can state, by name, each with the reason; ``undeclarable`` are other
       properties that no check can state.
     - ``rows`` is the entry of row hints, which are found by trying and not in the catalog.
+    - ``undeclared`` is said of a table of the platform, of which only what the project added is described.
     """
 
     table: TableName
@@ -79,6 +81,7 @@ class TableDescription:
     known: dict[str, str] = field(default_factory=dict)
     undeclarable: list[str] = field(default_factory=list)
     rows: CheckEntry | None = None
+    undeclared: str | None = None
 
     def add(self, kind: str, entries: Mapping[str, CheckEntry]) -> None:
         """Adds entries to ``checks``, by the names of their rules."""
@@ -112,8 +115,8 @@ def describe(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue]
     found.add("policy", {policy.name: policy_entry(policy) for policy in table.policies})
     found.known |= {each.name: f"a rule: what becomes of {each.command}" for each in table.rewrites}
     found.known |= {rule.name: f"of the partition {name} alone" for name, rule in of_partitions(catalog, table)}
-    if table.row_security and not table.policies:
-        found.undeclarable.append("row security: enabled without a policy")
+    if table.row_security and not any(policy.permissive for policy in table.policies):
+        found.checks += [(TableRule("row security", ""), entry) for entry in row_security_entries(table)]
     return found
 
 

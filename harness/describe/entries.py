@@ -190,6 +190,17 @@ def policy_entry(policy: Policy) -> CheckEntry:
     )
 
 
+def row_security_entries(table: Table) -> list[CheckEntry]:
+    """The entries of a table where no policy permits anything, not even for the owner where it is forced."""
+    forced = table.force_row_security
+    asking = {"public": "no role", **({"$owner": "not even the owner"} if forced else {})}
+    keys: CheckEntry = {"sees": "false", "forced": None if forced else "false"}
+    return [
+        said({"row_security": f"without a policy that permits it, {who} sees or writes a row", "as": role, **keys})
+        for role, who in asking.items()
+    ]
+
+
 def table_name(name: TableName) -> str:
     """``schema.table`` as check files have it, with quotes where they are needed to read it back."""
     return f"{_part(name.schema)}.{_part(name.table)}"

@@ -153,12 +153,16 @@ class Draft:
 
     def last_row(self, table: TableName) -> NewRow:
         """The row of a table that was drawn last, whose parents are inserted; empty if none was drawn."""
-        rows = self._graph.rows(table)
+        rows = self.rows(table)
         return rows[-1] if rows else {}
 
     def has_row(self, table: TableName, values: Values) -> bool:
         """Whether a row with these values is there already, or is inserted."""
         return self._graph.has(table, values) or self._pools.existing.has(self._catalog.table(table), values)
+
+    def rows(self, table: TableName) -> Sequence[NewRow]:
+        """All rows of a table that were drawn, also those that only a probe inserts."""
+        return self._graph.rows(table)
 
     def other_value(self, table: TableName, column: str, row: Values) -> str | None:
         """A value of a column other than the row's own, with which the row keeps all rules."""

@@ -16,7 +16,7 @@ from itertools import chain
 from harness.catalog.model import Table
 from harness.generation.statements import insert_together
 from harness.oracle.introspection import FunctionSource
-from harness.probes import Function, Insert, ServerError, SqlStatement, function_of
+from harness.probes import UNTRIED, Function, Insert, ServerError, SqlStatement, function_of
 from harness.project import TableName, Values, sql
 from harness.solver.pools import Pools
 from harness.values.constants import words
@@ -68,7 +68,7 @@ def got_further(table: Table, error: ServerError, earlier: ServerError) -> bool:
     It did not if a function could not compute with it, if a rule refused it that the earlier row kept, or a trigger
     that the earlier row had passed.
     """
-    if error.sqlstate[:2] in ("22", "42") or at_same_place(error, earlier):
+    if error.sqlstate[:2] in ("22", "42") or error.sqlstate == UNTRIED or at_same_place(error, earlier):
         return False
     if not running(error) and error.sqlstate in ("23502", "23514"):
         return False
@@ -185,7 +185,8 @@ class FunctionTexts:
             asked |= {*functions}
             texts = self._of(functions)
             found |= dict.fromkeys(texts)
-            called = {(None, name) for text in texts for name in re.findall(r"(\w+)\s*\(", text)}
+            calls = (found for text in texts for found in re.findall(r"(?:(\w+)\.)?(\w+)\s*\(", text))
+            called = {(schema or None, name) for schema, name in calls}
             functions = sorted(called - asked, key=str)
         views = self._introspection.views(words(found)) if found else {}
         return tuple(dict.fromkeys((*found, *views.values())))

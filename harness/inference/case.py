@@ -13,7 +13,7 @@ from functools import cached_property
 from harness.catalog.model import Column, Table
 from harness.inference.attempt import Attempt, at_same_place, got_further
 from harness.inference.trials import Trials
-from harness.probes import Insert, ServerError, SqlStatement
+from harness.probes import Insert, ServerError, SqlStatement, claim_texts
 from harness.project.model import TableName, Values
 from harness.solver import Pools, RowHints
 from harness.values.constants import RuleConstants, constants_of_bodies, words
@@ -57,8 +57,8 @@ class Case:
 
     @cached_property
     def constants(self) -> RuleConstants:
-        """The constants of the functions."""
-        return constants_of_bodies(self.bodies)
+        """The constants of the functions, and those of the claims by which rows are written."""
+        return constants_of_bodies(self.bodies).also(claim_texts(self.known.claims))
 
     @cached_property
     def words(self) -> set[str]:
@@ -134,7 +134,7 @@ class Case:
         """
         with self.trials.supposing(table, hints):
             rows = self.trials.patiently(self.trials.row(self.table.name), FEW)
-        errors = [self.error(*row) for row in rows]
+            errors = [self.error(*row) for row in rows]
         if self.strict and any(each is not None and at_same_place(each, self.attempt.error) for each in errors):
             return []
         accepted = [row for row, error in zip(rows, errors, strict=True) if error is None]

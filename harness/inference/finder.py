@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from harness.catalog import Missing, Table, ancestors
-from harness.inference import columns, parents, required_rows
+from harness.inference import columns, parents, required_rows, users
 from harness.inference.attempt import Attempt, Blocker, FunctionTexts, functions, innermost, is_dynamic, running
 from harness.inference.case import Case
 from harness.inference.trials import Trials
@@ -29,7 +29,7 @@ BUDGET = 4000
 """Rows that are tried for one table before it is given up, and once more when it is filled: a few seconds."""
 
 UNKNOWN_NAME = ("42P01", "42883", "42704")
-"""A function names a table, a function or a type that does not exist: no row can help that."""
+"""A function names a table, a function, a type or a setting that does not exist: no values can help that."""
 
 REFINED = 6
 """Rows of a table that are tried once it is filled: where some of them are refused, more hints are searched."""
@@ -38,6 +38,7 @@ HintSearch = Callable[[Case], "RowHints | tuple[TableName, RowHints] | None"]
 """Searches hints for the table whose row was refused, or for another one, which is returned with them."""
 
 _BY_TRIGGER: tuple[HintSearch, ...] = (
+    users.user,
     parents.trigger_creates,
     parents.conflicting_value,
     columns.null_together,
@@ -52,8 +53,10 @@ _BY_TRIGGER: tuple[HintSearch, ...] = (
     required_rows.by_values_of_ancestor,
     required_rows.by_common_parent,
     parents.bypass_triggers,
+    users.assumed,
 )
 _BY_REFERENCE: tuple[HintSearch, ...] = (
+    users.user,
     parents.required_first,
     parents.logical_reference,
     columns.value,
@@ -78,10 +81,12 @@ class HintFinder:
         found, row_hints = dict(self.found), dict(self._pools.row_hints)
         self._until = self._trials.spent + BUDGET
         try:
+            self._find_user(users.of_check, name)
             blocker = self._fill(name)
             if blocker is None:
                 self._until = self._trials.spent + BUDGET
                 self._refine(name)
+                self._find_user(users.of_default, name)
         except (Unfillable, Unsupported, Missing) as reason:
             blocker = Blocker(name, str(reason))
         except Exception:
@@ -92,6 +97,11 @@ class HintFinder:
             # Hints that did not lead to a row are dropped.
             self._reset(found, row_hints)
         return blocker
+
+    def _find_user(self, search: Callable[[Trials, Table], RowHints | None], name: TableName) -> None:
+        hints = search(self._trials, self._pools.catalog.table(name))
+        if hints is not None:
+            self._add(name, hints)
 
     def _reset(self, found: dict[TableName, RowHints], row_hints: Mapping[TableName, RowHints]) -> None:
         self.found = found
@@ -153,14 +163,14 @@ class HintFinder:
 
     def _search(self, attempt: Attempt, *, strict: bool = False) -> bool:
         """Whether hints were found with which the row is accepted, or, if not ``strict``, at least gets further."""
-        if attempt.error.sqlstate in UNKNOWN_NAME and not is_dynamic(attempt.error):
-            return False
         table = self._pools.catalog.table(attempt.insert.table)
         texts = self._texts_of(table)
         called = texts.called_by(attempt.error)
         suspects = (*called, *functions(table, attempt))
         bodies, near = (*called.values(), *texts.all(suspects)), texts.near(attempt.error)
         searches = _BY_KEY if not suspects else _BY_REFERENCE if attempt.error.sqlstate == "23503" else _BY_TRIGGER
+        if attempt.error.sqlstate in UNKNOWN_NAME and not is_dynamic(attempt.error):
+            searches = (users.user,)
         for accept_progress in (False,) if strict else (False, True):
             case = Case(self._trials, table, attempt, bodies, near, accept_progress, strict)
             for search in searches:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
@@ -16,6 +17,7 @@ from harness.catalog import Missing, grouped, may_disable_triggers
 from harness.generation.draft import Draft
 from harness.generation.groups import GroupBuilder
 from harness.generation.setup import setup_statements
+from harness.generation.users import Users
 from harness.inference.attempt import Attempt, Blocker
 from harness.probes import (
     Accepted,
@@ -89,15 +91,20 @@ class Trials:
         except (Unfillable, Unsupported, Missing):
             return ()
 
-    def errors(self, tries: Sequence[tuple[Sequence[SqlStatement], SqlStatement]]) -> list[ServerError | None]:
-        """The errors of statements, each behind others; None where it is accepted."""
+    def errors(
+        self, tries: Sequence[tuple[Sequence[SqlStatement], SqlStatement]], row: Values | None = None
+    ) -> list[ServerError | None]:
+        """The errors of statements, each behind others; None where it is accepted.
+
+        Their users are those of a ``row`` of which the statements may leave columns out.
+        """
         found: list[ServerError | None] = []
         # Statements with the same setup share one.
         for _, group in itertools.groupby(tries, key=lambda each: tuple(map(id, each[0]))):
             same = list(group)
             self.spent += len(same)
-            probes = tuple(Probe(_as_text(statement), Accepted(), "a row") for _, statement in same)
-            answer = self._session.replies(Scenario(tuple(map(_as_text, same[0][0])), probes, waits=True))
+            probes = tuple(Probe(statement, Accepted(), "a row") for _, statement in same)
+            answer = self._session.replies(self._as_text(Scenario(tuple(same[0][0]), probes, waits=True), row))
             if isinstance(answer, ServerError):
                 found += [answer] * len(same)
             else:
@@ -131,8 +138,8 @@ class Trials:
         if not before and not table.has_instead_rule("insert"):
             return False
         count = Postcondition(f"select count(*)::text from {qualified(name)}", "", "rows")
-        probes = tuple(Probe(each, Accepted(), "a row", then=count) for each in (Execute("select"), _as_text(tried)))
-        answer = self._session.replies(Scenario(tuple(map(_as_text, setup)), probes))
+        probes = tuple(Probe(each, Accepted(), "a row", then=count) for each in (Execute("select"), tried))
+        answer = self._session.replies(self._as_text(Scenario(tuple(setup), probes)))
         return not isinstance(answer, ServerError) and answer[0].then == answer[1].then
 
     def _first_refused(self, statements: Sequence[SqlStatement]) -> int:
@@ -183,12 +190,17 @@ class Trials:
         finally:
             self.pools.replace_hints(row_hints)
 
+    def _as_text(self, scenario: Scenario, row: Values | None = None) -> Scenario:
+        """A scenario whose rows their users write, of texts: static statements are not worth it for one try."""
+        written = Users(self.pools, lambda _: [row] if row else []).of(scenario)
+        probes = (replace(each, statement=_text(each.statement)) for each in written.probes if isinstance(each, Probe))
+        return replace(written, setup=(*map(_text, written.setup),), probes=(*probes,))
+
     def _setup(self, draft: Draft) -> tuple[SqlStatement, ...]:
         return setup_statements(draft, draft.inserts, bypass_triggers=self._bypass_triggers)
 
 
-def _as_text(statement: SqlStatement) -> Execute:
-    """The statement as text: a static one is not worth it for one try."""
+def _text(statement: SqlStatement) -> Execute:
     return statement if isinstance(statement, Execute) else Execute(statement.sql)
 
 

@@ -53,8 +53,9 @@ class DefaultKind(Kind):
         # Columns that rules tie to this one have to fit its default, and not a drawn value.
         default = subject.oracle.scalar(table, value)
         fitting = _tied_values(subject, column.name, default) or [{}]
-        # The parent that the default refers to has to exist.
-        reference = {column.name: default} if column.name in foreign and stable else {}
+        # The parent that the default refers to has to exist; which one hangs on who writes where it is NULL here.
+        known = stable and not (default is None and column.not_null)
+        reference = {column.name: default} if column.name in foreign and known else {}
 
         def build(draft: Draft) -> Iterator[Probe]:
             chosen = draft.choose(fitting)

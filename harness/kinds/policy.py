@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from harness.catalog.model import Policy
 from harness.kinds.base import Fact, Kind, Subject, TableName, TableRule
+from harness.kinds.row_access.recursion import recursions
 from harness.project.keys import boolean, choice, key, name, names, predicate
 
 COMMANDS = ("all", "select", "insert", "update", "delete")
@@ -25,7 +26,8 @@ class PolicyKind(Kind):
 
     Looked up in the catalog, so that the check is *present*: row security is enabled on the table, and the policy is
     there, for this command and these roles, permissive or not, with these predicates (compared as PostgreSQL prints
-    them). The rows that a role then sees and writes are not tried: the kind `row_security` proves them.
+    them). If policies ask each other, so that PostgreSQL refuses every query (42P17), it says which ones. The rows that
+    a role then sees and writes are not tried: the kind `row_security` proves them.
     """
 
     policy: str = key(name, "the name of the policy")
@@ -47,6 +49,7 @@ class PolicyKind(Kind):
         using, check = subject.canonical.policy(subject.table, self.for_, self.using, self.check)
         yield Fact(f"using {using or 'nothing'}", f"using {found.using or 'nothing'}")
         yield Fact(f"check {check or 'nothing'}", f"check {found.check or 'nothing'}")
+        yield from recursions(subject)
 
 
 def _spelled(policy: Policy) -> str:

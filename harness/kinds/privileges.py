@@ -14,6 +14,7 @@ from harness.kinds.base import Draft, Fact, ScenarioStrategy, Subject, TableName
 from harness.kinds.privileges_parts import statements
 from harness.kinds.privileges_parts.statements import FORMS, OBJECT, Object
 from harness.kinds.row_access.acting_roles import ActsAsRoles
+from harness.kinds.row_access.recursion import recursions
 from harness.probes import Accepted, Execute, Expected, Probe, Refused, Scenario
 from harness.project.keys import FrozenDict, key, listed, mapping, names, one_of, text
 
@@ -98,6 +99,8 @@ class PrivilegesKind(ActsAsRoles):
                 uses = subject.roles.on_schema(role, subject.table.name.schema)
                 schema = f"usage of schema {subject.table.name.schema}"
                 yield Fact(f"{role}: {schema}", f"{role}: {'' if uses else 'no '}{schema}")
+        if self.on is None:
+            yield from recursions(subject)
 
     def _holders(self, subject: Subject) -> set[str]:
         """Returns the roles that are granted something; the owner of a table is left out."""

@@ -10,9 +10,8 @@ from harness.kinds.base import Draft, Fact, Kind, RacesStrategy, ScenarioStrateg
 from harness.kinds.routine_parts.calls import Calls, variable_types
 from harness.kinds.routine_parts.given import GIVEN, VARIABLE, BoundVariable, Given, GivenRows
 from harness.kinds.routine_parts.results import ONE_SESSION, TWO_SESSIONS, Results, asks
-from harness.kinds.row_access.ownership import claim_settings, claim_variables
 from harness.kinds.toolkit.constraints import REFUSED_BY, RefusedBy
-from harness.probes import Refused, Scenario
+from harness.probes import Refused, Scenario, claim_settings, claim_variables
 from harness.project import sql
 from harness.project.columns import WrittenColumn, written_column
 from harness.project.keys import (

@@ -55,9 +55,7 @@ class Groups:
     def of(self, built: D) -> D:
         """Returns a scenario or races whose statements write whole groups."""
         if isinstance(built, Races):
-            whole = self.statement
-            races = (replace(race, a=[*map(whole, race.a)], b=[*map(whole, race.b)]) for race in built.races)
-            return replace(built, races=tuple(races))
+            return replace(built, races=built.mapped(self.statement).races)
         families = (each.statement.table for each in built.probes if isinstance(each, Family))
         single = built.one_by_one() if any(companions_of(self.pools, name) for name in families) else built
         return replace(built, probes=self._possible([*itertools.chain(*map(self._probes, single.probes))]))

@@ -9,9 +9,10 @@ from typing import Any
 from harness.kinds.base import Draft, Fact, Kind, ScenarioStrategy, Subject, TableName, TableRule
 from harness.kinds.row_access.attacks import ownership_attacks
 from harness.kinds.row_access.bypasses import bypasses, stand_in, untried
-from harness.kinds.row_access.ownership import Owners, claim_settings, claim_variables
-from harness.kinds.row_access.principal import NARROWED, May, Principal, says
-from harness.probes import Execute, Probe, Scenario
+from harness.kinds.row_access.ownership import Owners
+from harness.kinds.row_access.principal import NARROWED, STAND_INS, May, Principal, says
+from harness.kinds.row_access.recursion import recursions
+from harness.probes import Execute, Probe, Scenario, claim_settings, claim_variables
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, any_value, boolean, key, mapping, name, names, predicate, several, text
 
@@ -61,13 +62,15 @@ class RowSecurityKind(Kind):
     empty, as in a pooled connection (where `''::uuid` fails). The owner may be in a column of the row, of a row above
     it, or of a table that refers to one of these (`exists (select from members m where m.team_id = teams.id and
     m.user_id = $user)`). `as: $owner` is the owner of the table; if that is a superuser, an ordinary role acts for it.
+    `as: public` is a role made for the check, with all privileges on the table and in no policy but those for
+    everybody: with `sees: false` it declares row security without a policy.
     A variable has the type of the column that it is compared with, unless `variables` says another.
     """
 
     about_triggers = True
 
     row_security: str = key(text, "the rule in a sentence")
-    as_: str = key(name, "the role that asks, or `$owner`")
+    as_: str = key(name, "the role that asks, `$owner`, or `public`: a role that no policy names")
     sees: str = key(predicate, "the rows it reads, as an SQL predicate with $variables")
     may_write: str = key(predicate, "the rows it may insert, update and delete", default="false")
     may_insert: str | None = key(predicate, "the rows it may insert, if not those of `may_write`", default=None)
@@ -91,7 +94,7 @@ class RowSecurityKind(Kind):
         return May(*(self.may_write if predicate is None else predicate for predicate in own))
 
     def roles(self) -> tuple[str, ...]:
-        return () if self.as_ == "$owner" else (self.as_,)
+        return () if self.as_ in STAND_INS.values() else (self.as_,)
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return TableRule("row security", ""), *(TableRule("policy", name) for name in self.policy)
@@ -102,13 +105,14 @@ class RowSecurityKind(Kind):
         actual = f"row security {'enabled' if table.row_security else 'disabled'}, {forced[table.force_row_security]}"
         yield Fact(f"row security enabled, {forced[self.forced]}", actual)
         role = self._role(subject)
-        yield from subject.missing_roles(role)
+        yield from subject.missing_roles(*(() if role == "public" else (role,)))
         for expected in self.policy:
             found = table.policy(expected)
             roles = role if {role, "public"} & {*found.roles} else ", ".join(found.roles)
             yield Fact(f"policy {expected} for {role}", f"policy {expected} for {roles}")
-        if subject.roles.exists(role):
+        if role == "public" or subject.roles.exists(role):
             yield from bypasses(subject, role, self._restricted)
+        yield from recursions(subject)
 
     def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:
         if self._restricted:
@@ -129,7 +133,7 @@ class RowSecurityKind(Kind):
         variables = [name for text in predicates for name in sql.variables(text)]
         variables += claim_variables(self.claims or {})
         owners = Owners.of(subject, predicates, tuple(dict.fromkeys(variables)), self.variables or {})
-        role, preparation = stand_in(subject) if self.as_ == "$owner" else (self.as_, [])
+        role, preparation = stand_in(subject, self.as_)
         # Without variables, rows that contain the texts of the claims are the most likely ones to be seen.
         like = () if variables or says(self.sees, "true") else owners.rows_like(subject, self.claims or {})
 

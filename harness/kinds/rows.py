@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import ProjectError
-from harness.kinds.base import Draft, Kind, ScenarioStrategy, Subject, TableName
-from harness.probes import Accepted, Probe
+from harness.kinds.base import Draft, Fact, Kind, ScenarioStrategy, Subject, TableName
+from harness.probes import Accepted, Probe, claim_variables
 from harness.project import sql
 from harness.project.keys import (
     FrozenDict,
     Reader,
+    any_value,
     boolean,
     expression,
     key,
     listed,
     mapping,
+    name,
     one_of,
     section,
     several,
@@ -72,10 +74,10 @@ def _others(node: Node) -> tuple[FrozenDict[str], ...]:
     """Reads the other rows of a group, each with expressions for some columns."""
     found = several(mapping(expression), distinct=False).read(node)
     for row, written in zip(found, node.items if isinstance(node, ListNode) else (node,), strict=True):
-        for name, text in row.items():
+        for column, text in row.items():
             named = sql.columns(text)
             if named:
-                place = as_mapping(written).get(name) or written
+                place = as_mapping(written).get(column) or written
                 raise ProjectError(f"the row's own columns are written ${named[0]}, not {named[0]}", place=place.place)
     return found
 
@@ -105,6 +107,8 @@ class RowsKind(Kind):
       bypass_triggers: true                              # what triggers of those leave behind is in its way
       trigger_creates: [media.items]                     # its own trigger makes the row that it refers to
       together: [{amount: -$amount}]                     # a row comes with another one, or not at all
+      as: clerk                                          # the role that writes it
+      claims: {app.user: $author}                        # a trigger reads who writes it from a setting
     ```
 
     Proven: a row that is made with these hints is accepted, after its parents.
@@ -121,6 +125,10 @@ class RowsKind(Kind):
     columns of a key that are the same. A group is inserted, changed and deleted by one statement: a check that tries
     something with a row does it with the others as well, unless their rules refuse it. A `query` is also asked after
     writes of one row alone.
+
+    Where a default, a trigger or a CHECK asks who writes the row, say it: each row is written by the role `as` and with
+    the settings `claims`, wherever a check needs one. Probes of the connection's user are tried with them, too; a check
+    that asks as a role of its own keeps to its own claims.
     """
 
     every_row = True
@@ -167,10 +175,24 @@ class RowsKind(Kind):
         " `$column` is the row's own value",
         default=(),
     )
+    as_: str | None = key(
+        name, "the role that writes each row in place of the connection's user, or `$owner`", default=None
+    )
+    claims: FrozenDict[Any] = key(
+        mapping(any_value),
+        "settings that say who writes each row; a mapping becomes a JSON text, and `$column` is the row's own value",
+        default=FrozenDict({}),
+    )
 
     @property
     def subject(self) -> str:
         return ""
+
+    def roles(self) -> tuple[str, ...]:
+        return (self.as_,) if self.as_ not in (None, "$owner") else ()
+
+    def facts(self, subject: Subject) -> Iterator[Fact]:
+        yield from subject.missing_roles(*self.roles())
 
     def row_hints(self) -> RowHints:
         hints: Mapping[str, _ColumnHint]
@@ -192,13 +214,15 @@ class RowsKind(Kind):
             together=self.together,
             trigger_creates=self.trigger_creates,
             present=tuple(name for name, hint in hints.items() if hint.not_null),
+            as_=self.as_,
+            claims=self.claims,
         )
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy:
         of_others = (
             name for row in self.together for each, text in row.items() for name in (each, *sql.variables(text))
         )
-        for column in (*self.rows, *of_others):
+        for column in (*self.rows, *of_others, *claim_variables(self.claims)):
             subject.table.column(column)
 
         def build(draft: Draft) -> Iterator[Probe]:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from harness.catalog import Canonical, Catalog, Roles, Table, TableRule
 from harness.generation.draft import Draft
 from harness.generation.setup import setup_statements
+from harness.generation.users import Users
 from harness.generation.variety import stock
 from harness.kinds.row_groups import Groups, grouped
 from harness.kinds.toolkit.statements import past_guards
@@ -81,6 +82,7 @@ class RowPair:
     setup: tuple[SqlStatement, ...]
     resident: dict[str, str | None]
     fresh: dict[str, str | None]
+    users: Users
     groups: Groups | None = None
     waits: bool = False
 
@@ -169,7 +171,10 @@ class Subject:
             setup = self._setup(draft, built.setup)
             groups = grouped(draft, self.pools, setup, built.filled)
             whole = replace(groups.of(built), setup=groups.setup) if groups else replace(built, setup=setup)
-            return replace(whole, waits=draft.has_deferred_reference) if isinstance(whole, Scenario) else whole
+            users = Users(self.pools, draft.rows)
+            if isinstance(whole, Scenario):
+                return users.of(replace(whole, waits=draft.has_deferred_reference))
+            return replace(whole, setup=(*users.setup(whole.setup),), races=whole.mapped(users.together).races)
 
         return drawn()
 
@@ -186,11 +191,14 @@ class Subject:
             resident, fresh = draft.insert(self.table.name), draft.row(self.table.name)
             setup = self._setup(draft, draft.inserts)
             groups = grouped(draft, self.pools, setup, [self.table.name])
-            return RowPair(groups.setup if groups else setup, resident, fresh, groups, draft.has_deferred_reference)
+            users = Users(self.pools, draft.rows)
+            return RowPair(
+                groups.setup if groups else setup, resident, fresh, users, groups, draft.has_deferred_reference
+            )
 
         def whole(pair: RowPair) -> Scenario:
             built = replace(build(pair), waits=pair.waits)
-            return pair.groups.of(built) if pair.groups else built
+            return pair.users.of(pair.groups.of(built) if pair.groups else built)
 
         return Begun(self.table.name, drawn(), whole)
 

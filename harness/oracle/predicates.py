@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import psycopg
 
 from harness.catalog.model import Column, Table
-from harness.probes.statement import identifier, literal
-from harness.project.model import Tuple
+from harness.probes.statement import assume, identifier, literal
+from harness.project.model import TableName, Tuple
 
 
 class Answer(enum.Enum):
@@ -85,8 +85,12 @@ FEW = 16
 class Oracle:
     """Evaluates predicates over rows that are values only: no constraint, trigger or domain applies to them."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], settings: Callable[[TableName], Mapping[str, str]] = lambda _: {}
+    ) -> None:
+        """``settings`` are those that hold while predicates on a table are evaluated."""
         self._connection = connection
+        self.settings = settings
 
     def answers(
         self, table: Table, columns: Sequence[str], rows: Sequence[Tuple], predicates: Sequence[str]
@@ -142,11 +146,13 @@ class Oracle:
 
     @contextmanager
     def _search_path(self, table: Table) -> Iterator[None]:
-        """A transaction that looks names up in the table's schema, then in ``public``; it is rolled back."""
+        """A transaction with the table's settings, that looks names up in its schema and ``public``; rolled back."""
         with self._connection.transaction(force_rollback=True):
             self._connection.execute(
                 f"set local search_path to {identifier(table.name.schema)}, public, pg_temp".encode()
             )
+            for each in assume(self.settings(table.name)):
+                self._connection.execute(each.encode())
             yield
 
     def _records(self, table: Table, documents: str) -> str:

@@ -7,6 +7,7 @@ Not here: which probes a rule needs (``kinds``), and whether a reply speaks for 
 
 from __future__ import annotations
 
+from harness.probes.claims import claim_settings, claim_texts, claim_variables
 from harness.probes.family import Family, FamilyReply, Scenario, Variants, shorten, show
 from harness.probes.probe import (
     Accepted,
@@ -110,6 +111,9 @@ __all__ = [
     "Works",
     "actual",
     "assume",
+    "claim_settings",
+    "claim_texts",
+    "claim_variables",
     "condition",
     "conflicts",
     "deadlocked",

@@ -25,7 +25,7 @@ from harness.probes.loops import LoopShape
 from harness.probes.probe import Probe
 from harness.probes.reply import Reply, ServerError
 from harness.probes.shapes import AT_COMMIT, Shapes
-from harness.probes.statement import SqlStatement
+from harness.probes.statement import Execute, SqlStatement
 from harness.server.connection import value
 
 BATCH = 2000
@@ -139,7 +139,9 @@ class Session(ScenarioRunner):
         """
         self._cancelled = False
         probes = [probe for scenario in scenarios for probe in scenario.probes if isinstance(probe, Probe)]
+        before = (each.sql for scenario in scenarios for each in scenario.setup if isinstance(each, Execute))
         sets = any(probe.left_empty or any("." in name for name in probe.settings) for probe in probes)
+        sets = sets or any("set_config" in text for text in before)
         if not any(map(_wants_unset, probes)):
             self._has_settings = self._has_settings or sets
             return self._run(scenarios)

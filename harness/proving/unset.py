@@ -45,7 +45,10 @@ def _custom(names: Iterable[str]) -> tuple[str, ...]:
 def in_both_states(
     stated: st.SearchStrategy[Scenario] | Begun | None, settings: Sequence[str]
 ) -> st.SearchStrategy[Scenario] | Begun | None:
-    """The same scenarios with each probe of a role without claims in both states."""
+    """The same scenarios with each probe of a role without claims in both states.
+
+    What the rows before it have set for their users can only be left empty.
+    """
     if stated is None or not settings:
         return stated
     names = tuple(settings)
@@ -57,7 +60,7 @@ def in_both_states(
 
 def _twice(scenario: Scenario, names: tuple[str, ...]) -> Scenario:
     first = tuple(
-        replace(each, never_set=names)
+        replace(each, never_set=tuple(name for name in names if name not in each.left_empty))
         if isinstance(each, Probe) and "role" in each.settings and not any("." in name for name in each.settings)
         else each
         for each in scenario.probes

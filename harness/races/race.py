@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.probes import Insert, Refused, SqlStatement
@@ -90,6 +90,11 @@ class Races:
     def filled(self) -> list[TableName]:
         """The tables that one of the two sessions inserts into."""
         return [each.table for race in self.races for each in (*race.a, *race.b) if isinstance(each, Insert)]
+
+    def mapped(self, change: Callable[[SqlStatement], SqlStatement]) -> Races:
+        """The same races of changed statements."""
+        races = (replace(race, a=[*map(change, race.a)], b=[*map(change, race.b)]) for race in self.races)
+        return replace(self, races=tuple(races))
 
     def __repr__(self) -> str:
         return f"Races({len(self.setup)} statements, {len(self.races)} races)"

@@ -18,7 +18,7 @@ from harness.project import Tuple, Values, sql
 from harness.solver.pool import Memo, Pool
 from harness.solver.rules import Rule, Unfillable, about, deciding_columns, rules_of_shared_domain
 from harness.solver.search import Search, product
-from harness.values.candidates import candidates
+from harness.values.candidates import candidates, whole_values
 from harness.values.constants import constants_of, words
 from harness.values.types import needs_server
 
@@ -73,11 +73,19 @@ class PoolFinder:
         definition = table.column(column)
         asked = (table.name.schema, tuple(rule.predicate for rule in about(table, (column,), rules)))
         constants = self._memo(asked, lambda: constants_of(self._introspection, *asked))
-        found = candidates(definition, constants.also(self._defaults(definition)))
-        if not needs_server(definition):
-            return found
+        settings = self._oracle.settings(table.name).values()
+        known = constants.also((*self._defaults(definition), *settings))
+        found = candidates(definition, known)
+        if needs_server(definition):
+            found = (*self._readable(definition, found), None)
+        # A constant may be a whole value of a type of which only the server knows the input.
+        whole = self._readable(definition, whole_values(definition, known))
+        return tuple(dict.fromkeys((*found[:-1], *whole, None)))
+
+    def _readable(self, column: Column, found: Tuple) -> list[str]:
+        """The texts that are values of a column's type."""
         texts = [text for text in found if text is not None]
-        return (*self._memo((definition.type, found), lambda: self._oracle.readable(definition.type, texts)), None)
+        return self._memo((column.type, *texts), lambda: self._oracle.readable(column.type, texts)) if texts else []
 
     def _defaults(self, column: Column) -> list[str]:
         """The constants of a column's default: its author meant the rules to let it pass."""

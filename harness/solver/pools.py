@@ -52,7 +52,7 @@ class Pools:
         row_hints: Mapping[TableName, RowHints] | None = None,
     ) -> None:
         self.connection = connection
-        self.oracle = Oracle(connection)
+        self.oracle = Oracle(connection, lambda table: self.hints(table).constant_claims)
         self.introspection = Introspection(connection)
         self.existing = ExistingRows(connection)
         self.finder = PoolFinder(self.oracle, self.introspection)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from harness.catalog.model import Catalog, Constraint, ForeignKey, Index, Table
+from harness.probes.claims import claim_settings, claim_variables
 from harness.probes.statement import identifier, literal
 from harness.project import TableName, Values, sql
 from harness.solver.rules import Rule
@@ -42,6 +43,7 @@ class RowHints:
     - ``same_ancestors``: all that the row refers to has one ancestor in each table
     - ``together``: the other rows that are only valid in one statement with it, each as expressions for its columns, in
       which ``$column`` is the row's own value
+    - ``as_``, ``claims``: the role and the settings by which each is written; ``$column`` is the row's own value
     """
 
     values: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
@@ -56,6 +58,8 @@ class RowHints:
     requires: tuple[tuple[TableName, Values], ...] = ()
     same_ancestors: bool = False
     together: tuple[Expressions, ...] = ()
+    as_: str | None = None
+    claims: Mapping[str, Any] = field(default_factory=dict)
 
     def __or__(self, other: RowHints) -> RowHints:
         parents = {name: {**self.parents.get(name, {}), **values} for name, values in other.parents.items()}
@@ -72,12 +76,21 @@ class RowHints:
             requires=_distinct(*self.requires, *other.requires),
             same_ancestors=self.same_ancestors or other.same_ancestors,
             together=self.together or other.together,
+            as_=other.as_ or self.as_,
+            claims={**self.claims, **other.claims},
         )
 
     @property
     def common(self) -> tuple[str, ...]:
         """The columns that ``together`` names and in which all rows of a group have the same."""
         return tuple(name for name in (self.together or ({},))[0] if all(is_same(name, row) for row in self.together))
+
+    @property
+    def constant_claims(self) -> dict[str, str]:
+        """The settings that are the same for every row."""
+        return claim_settings(
+            {name: value for name, value in self.claims.items() if not claim_variables({"": value})}, {}
+        )
 
     def predicates(self, table: Table) -> list[str]:
         """Predicates for ``values``, which are true or false also of NULL."""
@@ -104,7 +117,8 @@ def _equal(table: Table, name: str, value: str | None) -> str:
     column = table.column(name)
     if value is None:
         return f"{identifier(name)} is null"
-    return f"{identifier(name)}::text = {literal(value).strip()}::{column.base_type}::text"
+    as_text = "::jsonb::text" if column.is_json else "::text"
+    return f"{identifier(name)}{as_text} = {literal(value).strip()}::{column.base_type}{as_text}"
 
 
 def with_logical_references(catalog: Catalog, row_hints: Mapping[TableName, RowHints]) -> Catalog:

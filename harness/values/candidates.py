@@ -27,6 +27,7 @@ from harness.values.types import needs_server, numeric_limits, values
 _INTEGERS = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
 _TEXTS = ("text", "varchar", "bpchar", "citext", "name")
 _MOMENTS = ("date", "timestamp", "timestamptz")
+_FLOATS = ("numeric", "float4", "float8")
 _TYPICAL = {
     "bool": ("false", "true"),
     "inet": ("10.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32", "0.0.0.0/0"),
@@ -67,6 +68,12 @@ def candidates(column: Column, constants: RuleConstants, draws: int = 24) -> Tup
     near = _around(column, list(constants.literals))
     made = [*_matching(column, constants), *_composed(column), *_near_today(column, constants)]
     return tuple(dict.fromkeys([*_typical(column), *formats, *near, *made, *sample(column, draws), None]))
+
+
+def whole_values(column: Column, constants: RuleConstants) -> Tuple:
+    """The constants that may be values of a column as they are written, where its type has no simpler ones."""
+    simple = column.base_kind == "e" or column.base_name in (*_INTEGERS, *_FLOATS, *_TEXTS, *_MOMENTS, "time", "timetz")
+    return () if simple else constants.literals
 
 
 @cache
@@ -127,7 +134,7 @@ def _around(column: Column, constants: list[str]) -> list[str]:
         limit = _INTEGERS[name]
         numbers = [int(number) for number in map(_decimal, constants) if number is not None and abs(number) < limit]
         return [str(n + step) for n in numbers for step in (0, -1, 1) if -limit <= n + step < limit]
-    if name in ("numeric", "float4", "float8"):
+    if name in _FLOATS:
         return _numbers(column, constants)
     if name in _TEXTS:
         return _texts(column, constants)

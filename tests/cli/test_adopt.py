@@ -313,6 +313,26 @@ def test_what_the_platform_brings_is_not_described(empty: Cli) -> None:
     assert empty.run("coverage").returncode == 0
 
 
+def test_what_is_ours_on_a_table_of_the_platform_is_described(empty: Cli) -> None:
+    welcome = "create trigger welcome after insert on login.users for each row execute function shop.welcome();"
+    empty.write("platform.sql", "create schema login; create table login.users (id uuid primary key);")
+    empty.write(
+        "schema.sql",
+        "create schema shop;"
+        "create table shop.people (id uuid primary key, login uuid not null references login.users);"
+        "create function shop.welcome() returns trigger language plpgsql as"
+        f" $$ begin insert into shop.people values (new.id, new.id); return new; end $$;\n{welcome}",
+    )
+    answer = empty.run("adopt", "schema.sql", "--base", "platform.sql")
+    assert answer.returncode == 0, answer.stderr
+    assert "undeclared: shown\nchecks:\n  - trigger: welcome" in (empty.root / "checks/login/users.yml").read_text()
+    assert empty.run("test").returncode == 0
+    assert empty.run("coverage").returncode == 0
+    empty.replace("schema.sql", welcome, "")
+    answer = empty.run("test")
+    assert answer.returncode == 1 and "no trigger on login.users: welcome" in answer.stdout
+
+
 def test_an_update_changes_what_the_schema_changed_and_keeps_the_rest(adopted: Cli) -> None:
     assert adopted.run("adopt", "--update").stdout == "0 changes: nothing is new\n"
     path = "checks/shop/orders.yml"

@@ -37,6 +37,62 @@ OF_ONE_OWNER = (
 """A row whose two parents have to have the same owner."""
 
 FOUND: dict[str, tuple[str, RowHints | dict[TableName, RowHints]]] = {
+    "a setting that is the row's own value": (
+        "create function t.me() returns uuid language sql stable as"
+        " $$ select nullif(current_setting('app.clerk', true), '')::uuid $$;"
+        "create table t.users (id uuid primary key);"
+        "create table t.x (id integer primary key, clerk uuid not null references t.users (id));"
+        + trigger("new.clerk := t.me();"),
+        RowHints(claims={"app.clerk": "$clerk"}),
+    ),
+    "a setting without a default": (
+        "create table t.x (id integer primary key, shop integer not null);"
+        + trigger("if new.shop <> current_setting('app.shop')::integer then raise exception 'no'; end if;"),
+        RowHints(claims={"app.shop": "$shop"}),
+    ),
+    "a text in JSON, and a constant beside it": (
+        "create table t.x (id integer primary key, shop uuid not null);"
+        + trigger(
+            "if current_setting('app.claims', true)::json ->> 'role' is distinct from 'clerk'"
+            " then raise exception 'no clerk'; end if;\n"
+            "if current_setting('app.claims', true)::json -> 'app' ->> 'shop' is distinct from new.shop::text"
+            " then raise exception 'another shop'; end if;"
+        ),
+        RowHints(claims={"app.claims": {"role": "clerk", "app": {"shop": "$shop"}}}),
+    ),
+    "a setting that a row needs which the trigger writes": (
+        "create table t.users (id integer primary key);"
+        "create table t.log (x integer not null, by integer not null references t.users (id));"
+        "create table t.x (id integer primary key);"
+        + trigger("insert into t.log values (new.id, current_setting('app.clerk', true)::integer);", "after insert"),
+        RowHints(claims={"app.clerk": "7919"}, requires_first=((USERS, {"id": "7919"}),)),
+    ),
+    "a setting and a row that says what it may do": (
+        "create table t.users (id uuid primary key);"
+        "create table t.kinds (id integer primary key);"
+        "create table t.members (kind integer references t.kinds (id), person uuid references t.users (id),"
+        " primary key (kind, person));"
+        "create table t.x (id integer primary key, kind integer not null references t.kinds (id));"
+        + trigger(
+            "if not exists (select from t.members m where m.kind = new.kind"
+            " and m.person = current_setting('app.clerk', true)::uuid) then raise exception 'no member'; end if;"
+        ),
+        RowHints(
+            claims={"app.clerk": "00000000-0000-4000-8000-000000007919"},
+            requires=(
+                (TableName("t", "members"), {"person": "00000000-0000-4000-8000-000000007919", "kind": "$kind"}),
+            ),
+        ),
+    ),
+    "a setting that a CHECK reads": (
+        "create table t.x (id integer primary key, shop text not null, check (shop = current_setting('app.shop')));",
+        RowHints(claims={"app.shop": "7919"}),
+    ),
+    "a setting that a default reads": (
+        "create table t.x (id integer primary key,"
+        " clerk integer not null default current_setting('app.clerk', true)::integer);",
+        RowHints(claims={"app.clerk": "$clerk"}),
+    ),
     "a constant": (
         "create table t.x (id integer primary key, note text, code text not null);"
         + trigger("if new.code not in ('AB', 'CD') then raise exception 'no'; end if;"),
@@ -506,3 +562,19 @@ def test_hints_that_do_not_lead_to_a_row_are_dropped(database: tuple[Server, str
         blocker = finder.fill(X)
         assert blocker is not None and "never" in blocker.reason
         assert (finder.found, pools.row_hints) == ({}, {})
+
+
+def test_the_role_that_a_trigger_asks_for_is_found(database: tuple[Server, str]) -> None:
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute(
+            b"create schema t; create table t.x (id integer primary key); create role hints_clerk;"
+            b"grant usage on schema t to hints_clerk; grant insert on t.x to hints_clerk;"
+            + trigger("if current_user <> 'hints_clerk' then raise exception 'no'; end if;").encode()
+        )
+        try:
+            finder = of_tables(connection)
+            assert finder.fill(X) is None
+            assert finder.found == {X: RowHints(as_="hints_clerk")}
+        finally:
+            connection.execute("drop owned by hints_clerk; drop role hints_clerk")

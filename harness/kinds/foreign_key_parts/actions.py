@@ -154,10 +154,12 @@ def _deletion(
     count = len(children)
     value = f"delete of a parent with {count} {'child' if count == 1 else 'children'}"
     aspect = f"on delete {reference.on_delete}, {count} children"
+    strays = _deletion_of_strays(subject, reference, parent, children)
     if count and reference.on_delete in ("no action", "restrict"):
-        return Probe(delete, reference.refused, aspect, value)
+        return Probe(delete, reference.refused, aspect, value, before=strays)
     then = _rows_left(subject, reference, children, others, gone)
-    return Probe(delete, Accepted(1), aspect, value, then=then, brings=_brought(reference) if count else None)
+    brings = _brought(reference) if count else None
+    return Probe(delete, Accepted(1), aspect, value, then=then, brings=brings, before=strays)
 
 
 def _brought(reference: Reference) -> Update | Delete:
@@ -167,6 +169,17 @@ def _brought(reference: Reference) -> Update | Delete:
         return Delete(table.name, {})
     default = reference.on_delete == "set default"
     return Update(table.name, {}, {each: table.column(each).default if default else None for each in cleared})
+
+
+def _deletion_of_strays(
+    subject: Subject, reference: Reference, parent: Values, children: Sequence[_Child]
+) -> str | None:
+    """Returns a statement that deletes the children which a trigger of the parent has inserted besides."""
+    if not any("insert" in trigger.events for trigger in reference.parent.triggers):
+        return None
+    drawn = "".join(f" and not ({condition(subject.key(child.row, reference.child))})" for child in children)
+    referring = condition(reference.key.referring(parent))
+    return f"delete from {qualified(reference.child.name)} where {referring}{drawn}"
 
 
 def _rows_left(

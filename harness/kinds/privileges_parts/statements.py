@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from harness.catalog.roles import DEFAULTS, Granted
 from harness.kinds.base import Draft, Missing, Subject, Values, identifier, literal, qualified
 from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, draw_reachable
+from harness.kinds.row_access.principal import says
+from harness.kinds.row_security import RowSecurityKind
 from harness.kinds.toolkit.changes import defaults, updatable
 from harness.probes import (
     Accepted,
@@ -24,6 +26,7 @@ from harness.probes import (
     Probe,
     Refused,
     SqlStatement,
+    claim_settings,
 )
 from harness.project.keys import Reader
 from harness.project.nodes import Node, as_scalar, expected
@@ -136,13 +139,20 @@ def inserts(subject: Subject, draft: Draft, role: str, granted: Collection[str])
     # A default that reads the clock may not go with other drawn values: the row is tried with these columns as well.
     for columns in (named, [each.name for each in supplied if each.name in {*named, *tied}])[: 2 if tied else 1]:
         statement = Insert(table.name, {name: row[name] for name in columns})
-        yield Probe(statement, NotDenied(), f"{role} may insert a row", f"an ordinary insert as {role}", {"role": role})
+        settings = {**claim_settings(subject.pools.hints(table.name).claims, row), "role": role}
+        yield Probe(statement, NotDenied(), f"{role} may insert a row", f"an ordinary insert as {role}", settings)
 
 
 def under_policies(check: ActsAsRoles, subject: Subject, roles: Sequence[str]) -> list[ActingRole]:
-    """Returns the roles for which policies of the table hold, and that may read or write its rows."""
+    """Returns the roles for which policies of the table hold, and that may read or write its rows.
+
+    Where no policy permits anything, and a ``row_security`` check says so, no role is to reach a row.
+    """
     table, held = subject.table, []
-    for role in roles if table.row_security else ():
+    security = (each for each in subject.declared.get(table.name, ()) if isinstance(each, RowSecurityKind))
+    permits = any(policy.permissive for policy in table.policies)
+    closed = not permits and any(each.as_ == "public" and says(each.sees, "false") for each in security)
+    for role in roles if table.row_security and not closed else ():
         named = not check.as_ or role in check.as_
         free = subject.roles.bypasses_row_security(role) or (role == table.owner and not table.force_row_security)
         if named and not free and subject.roles.exists(role) and any(_granted(subject, role)):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from harness.kinds.base import Draft, Kind, NewRow, Subject, TableName, Values, condition, inserted, literal, qualified
-from harness.kinds.row_access.ownership import OwnerColumn, Owners, claim_settings, claim_variables, end_of
+from harness.kinds.row_access.ownership import OwnerColumn, Owners, end_of
 from harness.kinds.row_access.principal import NARROWED, narrowed, says
 from harness.kinds.row_access.reachable import owner_columns, owner_row
 from harness.kinds.row_security import RowSecurityKind
@@ -22,6 +22,8 @@ from harness.probes import (
     SqlStatement,
     Update,
     assume,
+    claim_settings,
+    claim_variables,
 )
 from harness.project.keys import FrozenDict, any_value, key, mapping, names, predicate, text
 from harness.project.privileges import required_privileges
@@ -72,14 +74,15 @@ class ActsAsRoles(Kind):
     def acting_roles(self, subject: Subject, words: Sequence[str] | None = None) -> list[ActingRole]:
         """Returns the roles that try the probes, as far as they exist: those of ``words``, or all of the check.
 
-        A check without claims takes those of a ``row_security`` check of the same table and role.
+        A check without claims takes those of a ``row_security`` check of the same table and role, or of ``rows:``.
         """
-        found = []
+        found, table = [], subject.table
         for word in self.named_roles if words is None else words:
-            role = subject.table.owner if word == "$owner" else word
+            role = table.owner if word == "$owner" else word
             if subject.roles.exists(role):
                 lender = None if self.claims is not None else _row_security(subject, word)
                 claims: Mapping[str, Any] = (lender.claims if lender else self.claims) or {}
+                claims = claims or (subject.pools.hints(table.name).claims if self.claims is None else {})
                 types = {**((lender.variables if lender else None) or {}), **(self.variables or {})}
                 predicates = (self.sees,) if self.sees is not None else _predicates(lender) if lender else ()
                 columns = owner_columns(subject, role, claims, predicates)
@@ -95,9 +98,7 @@ def _row_security(subject: Subject, role: str) -> RowSecurityKind | None:
         for rule in subject.declared.get(subject.table.name, ())
         if isinstance(rule, RowSecurityKind) and rule.as_ == role and not says(rule.sees, "false")
     ]
-    return max(
-        seeing, key=lambda rule: (bool(claim_variables(rule.claims or {})), rule.claims is not None), default=None
-    )
+    return max(seeing, key=lambda it: (bool(claim_variables(it.claims or {})), it.claims is not None), default=None)
 
 
 def _predicates(rule: RowSecurityKind) -> tuple[str, ...]:
@@ -155,9 +156,8 @@ class ActingRole:
         table, roles, role = self.subject.table.name, self.subject.roles, self.role
         if not roles.on_schema(role, table.schema):
             return f"{role} has no usage of schema {table.schema}: what it may not change there it never came to"
-        name = qualified(table)
-        columns = ("select", "insert", "update")
-        if any(roles.on_columns(role, name, each) for each in columns) or roles.on_table(role, name, "delete"):
+        name, of_columns = qualified(table), ("select", "insert", "update")
+        if any(roles.on_columns(role, name, each) for each in of_columns) or roles.on_table(role, name, "delete"):
             return None
         return f"{role} has no privilege on {table}: what it may not change there it never came to"
 
@@ -176,8 +176,8 @@ class ActingRole:
 class RoleSession:
     """A session of a role with the claims that reach one row.
 
-    A write without the privilege is refused, whatever the row is. Any other write shows something only if it gets to
-    the row: the role sees the row by SELECT, and the write changes it or is refused as expected.
+    A write without the privilege is refused, whatever the row is. Any other shows something only if it gets to the row:
+    the role sees the row by SELECT, and the write changes it or is refused as expected.
     """
 
     role: ActingRole

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from harness.kinds.base import Fact, Subject, Table, identifier, qualified
-from harness.kinds.row_access.principal import STAND_IN
+from harness.kinds.base import Fact, Subject, Table, Unreliable, identifier, qualified
+from harness.kinds.row_access.principal import STAND_INS
 
 
 def bypasses(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fact]:
@@ -87,16 +87,19 @@ def untried(subject: Subject, role: str) -> Iterator[str]:
         yield f"not tried: triggers that run as their owner where {role} writes: {', '.join(triggers)}"
 
 
-def stand_in(subject: Subject) -> tuple[str, list[str]]:
-    """Returns a role that acts as the owner if row security does not hold for the owner, with statements to make it.
+def stand_in(subject: Subject, word: str) -> tuple[str, list[str]]:
+    """Returns the role that ``word`` means, with statements to make one in its place, undone with the scenario.
 
-    The statements are undone with the scenario. An ordinary owner acts as itself.
+    ``public`` is a role with all privileges that no policy names. One acts for ``$owner`` if row security does not hold
+    for the owner. Raises :class:`Unreliable` if the tool may make no role.
     """
     owner = subject.table.owner
-    if not subject.roles.bypasses_row_security(owner):
-        return owner, []
+    if word != "public" and not (word == "$owner" and subject.roles.bypasses_row_security(owner)):
+        return (owner if word == "$owner" else word), []
+    if not subject.roles.may_create:
+        raise Unreliable(f"a role is made that asks as {word}, and {subject.roles.current} has no CREATEROLE: grant it")
     # A name of this process: two runs on one server do not wait for each other's uncommitted role.
-    role = f"{STAND_IN}{os.getpid()}"
+    role = next(start for start, of in STAND_INS.items() if of == word) + str(os.getpid())
     # The role that gives a table away must be a member of the new owner.
     statements = [f"create role {identifier(role)}", f"grant {identifier(role)} to current_user"]
     for schema in sorted({name.schema for name in subject.catalog.tables}):
@@ -106,7 +109,7 @@ def stand_in(subject: Subject) -> tuple[str, list[str]]:
             f"grant execute on all functions in schema {identifier(schema)} to {identifier(role)}",
         ]
     # All tables of the schema: triggers and functions read the others as the same owner.
-    for table in subject.catalog.tables.values():
+    for table in subject.catalog.tables.values() if word == "$owner" else ():
         if table.name.schema == subject.table.name.schema and table.owner == owner:
             statements.append(f"alter table {qualified(table.name)} owner to {identifier(role)}")
             statements += _policies_of(table, owner, role)

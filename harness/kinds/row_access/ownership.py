@@ -6,7 +6,6 @@ Not here: columns that a predicate does not name, found by trying (``reachable.p
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import ForeignKey, Table
 from harness.kinds.base import Draft, NewRow, Subject, Unreliable, Values, literal
-from harness.probes import Insert
+from harness.probes import Insert, claim_texts
 from harness.project import sql
 from harness.solver.existing import key_columns, normalized
 from harness.values.types import scalar
@@ -146,7 +145,7 @@ class Owners:
         texts = (column for column in self.table.columns if column.base_name in TEXTS and column.is_supplied)
         free = [column for column in texts if column.name not in self.table.foreign_columns]
         found = []
-        for value in dict.fromkeys(_leaves(declared)) or ("",):
+        for value in dict.fromkeys(claim_texts(declared)) or ("",):
             row: NewRow = {c.name: value for c in free if c.typmod < 0 or len(value) <= c.typmod - 4}
             for pool in subject.pools.of(self.table):
                 if not pool.allows(row):
@@ -241,34 +240,3 @@ def paths(subject: Subject, table: Table, start: Path = ()) -> Iterator[Path]:
     if len(start) + 1 < DEPTH:
         for step in steps:
             yield from paths(subject, subject.catalog.table(step[-1][1].references), step)
-
-
-def claim_settings(declared: Mapping[str, Any], values: Bound) -> dict[str, str]:
-    """Returns claims as settings, with the variables filled in; a mapping or a list becomes a JSON text."""
-
-    def fill(value: Any) -> Any:
-        if isinstance(value, str):
-            return values.get(value[1:], value) if value[:1] == "$" else value
-        if isinstance(value, tuple):
-            return [fill(item) for item in value]
-        return {name: fill(item) for name, item in value.items()}
-
-    return {
-        setting: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for setting, value in fill(declared).items()
-    }
-
-
-def claim_variables(claims: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns the variables in claims, each once."""
-    found = (text[1:] for text in _leaves(claims) if text[:1] == "$" and text[1:].isidentifier())
-    return tuple(dict.fromkeys(found))
-
-
-def _leaves(value: Any) -> Iterator[str]:
-    """Yields the texts in claims."""
-    if isinstance(value, str):
-        yield value
-    else:
-        for item in value if isinstance(value, tuple) else value.values():
-            yield from _leaves(item)

@@ -40,8 +40,8 @@ class May:
     delete: str
 
 
-STAND_IN = "harness_owner_"
-"""The name of a role that acts in the place of an owner begins so."""
+STAND_INS = {"harness_owner_": "$owner", "harness_public_": "public"}
+"""Beginnings of the names of roles that act in the place of an owner, or of any role, each with the word for it."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,9 @@ class Principal:
     def who(self) -> str:
         drawn = ", ".join(f"${name} = {value}" for name, value in self.values.items())
         policies = f" by policy {', '.join(self.policies)}" if self.policies else ""
-        # The role in an owner's place has a name of this process: with one seed, two reports are the same.
-        role = "$owner" if self.settings["role"].startswith(STAND_IN) else self.settings["role"]
+        # A role in another's place has a name of this process: with one seed, two reports are the same.
+        own = self.settings["role"]
+        role = next((word for start, word in STAND_INS.items() if own.startswith(start)), own)
         return f"{role}{f' with {drawn}' if drawn else ''}{policies}"
 
     @property
@@ -78,8 +79,7 @@ class Principal:
 
     def reads(self) -> Iterator[Probe]:
         """Yields a SELECT that reads the key of all rows, and one that counts them and reads no column."""
-        table = self.subject.table
-        target = qualified(table.name)
+        table, target = self.subject.table, qualified(self.subject.table.name)
         if says(self.sees, "false"):
             yield self.probe(Execute(f"select from {target}"), self.untouched, "sees nothing", "read")
             return

@@ -16,14 +16,12 @@ from hypothesis import strategies as st
 from harness.kinds.base import Draft, Subject, Unreliable, Values, condition, inserted, qualified
 from harness.kinds.row_access.ownership import (
     OwnerColumn,
-    claim_settings,
-    claim_variables,
     compared_columns,
     end_of,
     paths,
 )
 from harness.oracle.introspection import reached
-from harness.probes import Delete, Scenario
+from harness.probes import Delete, Scenario, claim_settings, claim_variables
 from harness.values.examples import examples
 
 EXAMPLES = 6

@@ -1,0 +1,148 @@
+"""Searches for as whom a row is written: the settings that functions read, and the role that they ask for.
+
+Not here: statements with these settings (``generation/users.py``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+
+from harness.catalog.model import Table
+from harness.inference.attempt import FunctionTexts
+from harness.inference.case import FEW, Case
+from harness.inference.trials import Trials
+from harness.probes import UNTRIED, Insert, ServerError, SqlStatement, claim_variables
+from harness.project import sql
+from harness.solver.row_hints import RowHints
+
+SAMPLES = ("7919", "00000000-0000-4000-8000-000000007919", "1", "true", "2000-01-01")
+"""Values that one or another type can have, where any value of a setting will do: no drawn key is one by chance."""
+
+LITERALS = 12
+"""Constants of the functions that are tried as values of a setting."""
+
+_KEYS = re.compile(r"((?:->\s*'\w+'\s*)*)->>\s*'(\w+)'|#>>\s*'\{([\w,]+)\}'")
+"""Keys by which a text is taken out of a JSON value."""
+
+
+def user(case: Case) -> RowHints | None:
+    """A setting that the functions read has to have a value, or a role that they name has to write the row."""
+    roles = (RowHints(as_=role) for role in case.pools.introspection.role_names() if role in case.constants.literals)
+    found = (*_claims(case.trials, case.table, case.bodies, _values(case)), *roles)
+    return next((hints for hints in found if _helps(case, hints)), None)
+
+
+def assumed(case: Case) -> RowHints | None:
+    """A setting has some value, the same for all rows: what else is needed is to be found with it."""
+    if not case.accept_progress:
+        return None
+    for hints in _claims(case.trials, case.table, case.bodies, SAMPLES):
+        if not {*hints.claims} & {*case.known.claims}:
+            with case.trials.supposing(case.table.name, hints):
+                if _is_valid(case.error(case.attempt.before)):
+                    return hints
+    return None
+
+
+def of_check(trials: Trials, table: Table) -> RowHints | None:
+    """A CHECK reads a setting: without a value it refuses nothing, or fails."""
+    texts = FunctionTexts(trials.pools, table)
+    for check in table.checks:
+        bodies = (check.expression or "", *texts.all(sql.calls(check.expression or "true")))
+        for hints in _claims(trials, table, bodies, SAMPLES):
+            with trials.supposing(table.name, hints):
+                try:
+                    rows = trials.patiently(trials.row(table.name), FEW)
+                except psycopg.ProgrammingError:  # it reads another setting as well
+                    continue
+                if rows and not any(trials.errors(rows)):
+                    return hints
+    return None
+
+
+def of_default(trials: Trials, table: Table) -> RowHints | None:
+    """A default reads a setting, and is NULL or fails without it, in a column that may not be NULL."""
+    texts = FunctionTexts(trials.pools, table)
+    for column in (each for each in table.columns if each.not_null and each.default and each.is_supplied):
+        bodies = (column.default or "", *texts.all(sql.calls(column.default or "null")))
+        found = [*_claims(trials, table, bodies, (f"${column.name}", *SAMPLES))]
+        for setup, row in trials.patiently(trials.row(table.name), 1) if found else ():
+            if isinstance(row, Insert):
+                given = {name: value for name, value in row.values.items() if name != column.name}
+                tried = [(setup, replace(row, values=given))]
+                for hints in (RowHints(), *found):
+                    with trials.supposing(table.name, hints):
+                        if trials.errors(tried, row.values) == [None]:
+                            return hints if hints.claims else None
+    return None
+
+
+def _helps(case: Case, hints: RowHints) -> bool:
+    """Whether the refused row, and then all others, pass with these hints: one row is sooner tried.
+
+    Rows in which a claim is empty need not: which values the columns may have can be found next.
+    """
+    named = [] if case.strict else claim_variables(hints.claims)
+
+    def passes(error: ServerError | None) -> bool:
+        further = error is not None and (case.is_progress(error) or case.passes(error))
+        return error is None or (case.accept_progress and _is_valid(error) and further)
+
+    def is_empty(row: SqlStatement) -> bool:
+        return isinstance(row, Insert) and not all(row.values.get(name) for name in named)
+
+    with case.trials.supposing(case.table.name, hints):
+        if not (is_empty(case.attempt.insert) or passes(case.error(case.attempt.before))):
+            return False
+        rows = case.trials.patiently(case.trials.row(case.table.name), FEW)
+        errors = case.trials.errors(rows)
+    pairs = [(row, error) for (_, row), error in zip(rows, errors, strict=True)]
+    return any(passes(error) for _, error in pairs) and all(passes(error) or is_empty(row) for row, error in pairs)
+
+
+def _is_valid(error: ServerError | None) -> bool:
+    """Whether functions could do with the value of a setting, and the role could be taken."""
+    return error is None or not (error.sqlstate[:2] in ("22", "42") or error.sqlstate == UNTRIED)
+
+
+def _claims(trials: Trials, table: Table, bodies: Sequence[str], values: Iterable[str]) -> Iterator[RowHints]:
+    """Hints for each value of a setting that the bodies of functions read, in a JSON text first."""
+    text, known = "\n".join(bodies), trials.pools.hints(table.name).claims
+    read = (each.name for each in trials.pools.catalog.settings if each.read and each.name)
+    settings = [name for name in read if f"'{name}'" in text.lower()]
+    paths = dict.fromkeys(
+        (*re.findall(r"'(\w+)'", above), last) if last else (*listed.split(","),)
+        for above, last, listed in _KEYS.findall(text)
+    )
+    for value in values if settings else ():
+        for name in settings:
+            yield from (RowHints(claims={name: _within(known.get(name), path, value)}) for path in paths)
+        yield from (RowHints(claims={name: value}) for name in settings)
+
+
+def _within(known: Any, path: Sequence[str], value: str) -> Any:
+    """A value at the end of the keys of a path, beside what is known already."""
+    if not path:
+        return value
+    others = known if isinstance(known, Mapping) else {}
+    return {**others, path[0]: _within(others.get(path[0]), path[1:], value)}
+
+
+def _values(case: Case) -> Iterator[str]:
+    """Values for a setting: columns that the functions name, samples, constants of theirs, and any other column.
+
+    If a row need only get further, the rest is easier to find with one value for all rows: then samples come first.
+    """
+    supplied = [each.name for each in case.table.columns if each.is_supplied]
+    named = [name for name in supplied if name.lower() in case.words]
+    columns = [f"${name}" for name in named]
+    yield from (*SAMPLES, *columns) if case.accept_progress else (*columns, *SAMPLES)
+    settings = {each.name for each in case.pools.catalog.settings}
+    words = (each for each in case.constants.literals if each and " " not in each and each.lower() not in settings)
+    yield from [*words][:LITERALS]
+    yield from (f"${name}" for name in supplied if name not in named)
