@@ -32,10 +32,11 @@ def psql(*, arguments: tuple[str, ...], scratch: bool, target: str | None) -> in
     """
     from harness.scratch.workspaces import workspace
     from harness.server import psql, targets
+    from harness.server.data_directory import APPLICATION, SCRATCH
 
     project = load_project()
     psql.psql()  # before a server starts
-    with open_target(project, target) as server:
+    with open_target(project, target, ending=SCRATCH if scratch else APPLICATION) as server:
         if scratch:
             with workspace(server, project, project.modules) as space:
                 return psql.run(server, space.clone(), arguments)

@@ -320,17 +320,17 @@ def test_a_name_that_nothing_has(cli: Cli, name: str, meant: str) -> None:
     )
 
 
-def test_clean_and_doctor(cli: Cli, server: Server) -> None:
+def test_clean_and_doctor(cli: Cli, scratch_server: Server) -> None:
     cli.run("test")
     cleaned = cli.run("clean")
     assert (cleaned.returncode, cleaned.stderr) == (0, "")
     assert cleaned.stdout.startswith("dropped template harness_t_")
     assert cleaned.stdout.endswith(f" of project {cli.name}\n")
     assert cli.run("clean").stdout == "nothing to do\n"
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
     seen = cli.run("doctor")
     assert (seen.returncode, seen.stderr) == (0, "")
-    assert f"ok       target embedded: {server.description}\n" in seen.stdout
+    assert f"ok       target embedded: {scratch_server.description}\n" in seen.stdout
 
 
 def test_doctor_advises_and_fails_on_a_problem(cli: Cli) -> None:
