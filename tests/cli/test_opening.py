@@ -154,19 +154,24 @@ def test_replay_shows_what_the_run_has_caught(cli: Cli, scratch_server: Server) 
     (replay,) = [line.split()[1:] for line in red.stdout.splitlines() if line.startswith("          replay:   ")]
     assert replay == ["harness", "replay", CHECK]
     shown = cli.run(*replay[1:])
-    assert (shown.returncode, shown.stderr) == (0, "")
+    assert (shown.returncode, shown.stderr) == (1, "")
     lines = shown.stdout.splitlines()
     probe = lines[lines.index("savepoint probe;") :]
     assert probe[2].startswith('insert into "app"."items" ') and probe[3] == "INSERT 0 1"
     expected = ["expected: '0' refused by items_amount_positive (23514)", "actual:   accepted"]
-    assert lines[-5:] == ["ROLLBACK", "", *expected, "now:       accepted, rows: 1"]
+    assert lines[-6:] == ["ROLLBACK", "", *expected, "now:       accepted, rows: 1", "the fault is there"]
     assert scratch_databases(scratch_server) == []
     cli.write("schema/app/001_items.up.sql", UP)
     refused = cli.run("replay", CHECK)
-    assert refused.returncode == 0
+    assert (refused.returncode, refused.stderr) == (0, "")
     said = 'new row for relation "items" violates check constraint "items_amount_positive"'
-    assert refused.stdout.splitlines()[-3:] == [*expected, f"now:       refused: {said} (23514)"]
-    assert refused.stderr.count("ERROR") == 1 and said in refused.stderr
+    now = [f"now:       refused: {said} (23514)", "the fault is gone: now it is as expected"]
+    assert refused.stdout.splitlines()[-4:] == [*expected, *now]
+    assert refused.stdout.count("ERROR") == 1
+    cli.replace("schema/app/001_items.up.sql", "amount > 0", "amount > 0 and false")
+    untried = cli.run("replay", CHECK)
+    assert untried.returncode == 2
+    assert untried.stdout.splitlines()[-1] == "this could not be tried: what stands before is refused"
 
 
 def test_replay_of_what_did_not_fail_or_is_no_check(cli: Cli) -> None:
