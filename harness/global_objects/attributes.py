@@ -50,7 +50,7 @@ def read(connection: Connection) -> Attributes:
 
 @dataclass
 class Claims:
-    """What statements that were not run say that roles have or lack; ``user``, who proves, may have more.
+    """Statements that were not run, by what they say that roles have or lack; ``user``, who proves, may have more.
 
     The last statement counts. A role that is made has no memberships but those that are said.
     """

@@ -332,6 +332,57 @@ create trigger wait before insert on app.items for each row execute function app
     assert scratch_databases(scratch_server) == []
 
 
+ROLE = "create role harness_cli_clerk"
+SHUT = """\
+create schema app;
+create table app.items (id integer constraint items_pkey primary key, owner text);
+alter table app.items enable row level security;
+alter table app.items force row level security;
+create policy items_own on app.items for select to harness_cli_clerk using (owner = current_setting('app.owner', true));
+grant usage on schema app to harness_cli_clerk;
+grant select on app.items to harness_cli_clerk;
+"""
+OWN_ROWS = """\
+table: app.items
+checks:
+  - row_security: own items
+    as: harness_cli_clerk
+    claims: {app.owner: $owner}
+    sees: owner = $owner
+    policies: [items_own]
+"""
+
+
+def test_no_role_of_the_application_is_one_of_scratch_databases(cli: Cli, server: Server) -> None:
+    """A role that was applied hides nothing of what the files say, and nothing that is only tested changes it."""
+    select = ("test", "--seed", "1", "--select", "kind:row_security")
+    cli.write("schema/app/001_items.up.sql", f"{ROLE};\n{SHUT}")
+    cli.write("schema/app/001_items.down.sql", "drop schema app cascade;\ndrop role harness_cli_clerk;\n")
+    cli.write("checks/app/items.yml", OWN_ROWS)
+    green = cli.run(*select)
+    assert green.returncode == 0, green.stdout + green.stderr
+    assert cli.run("apply").returncode == 0
+    try:
+        cli.write("schema/app/001_items.up.sql", f"{ROLE} bypassrls;\n{SHUT}")
+        assert "\n  BROKEN   row_security own items " in cli.run(*select).stdout
+        cli.write("schema/app/001_items.up.sql", SHUT)
+        gone = cli.run(*select)
+        assert (gone.returncode, 'role "harness_cli_clerk" does not exist' in gone.stderr) == (2, True)
+        cli.write("schema/app/001_items.up.sql", f"{ROLE};\n{SHUT}")
+        cli.write("schema/app/002_more.up.sql", "alter role harness_cli_clerk bypassrls;\n")
+        cli.write("schema/app/002_more.down.sql", "alter role harness_cli_clerk nobypassrls;\n")
+        assert cli.run(*select).returncode == 1
+        with server.connect() as connection:
+            row = connection.execute("select rolbypassrls from pg_roles where rolname = 'harness_cli_clerk'").fetchone()
+        assert row == (False,)
+        cli.write("schema/app/002_more.up.sql", "select 1;\n")
+        again = cli.run(*select)
+        assert (again.returncode, "not run" in again.stdout) == (0, False)
+    finally:
+        cli.write("schema/app/001_items.up.sql", f"{ROLE};\n{SHUT}")
+        assert cli.run("rollback", "--all").returncode == 0
+
+
 def test_a_role_in_use_is_neither_made_nor_dropped_where_migrations_go_up_and_down(
     cli: Cli, scratch_server: Server
 ) -> None:

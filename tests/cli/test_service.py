@@ -291,6 +291,12 @@ def test_the_words_of_a_report_are_explained(cli: Cli, word: str) -> None:
     assert cli.run("explain", word).stdout.startswith(f"{word}: ")
 
 
+def test_all_verdicts_are_explained_at_once(cli: Cli) -> None:
+    said = cli.run("explain", "verdicts").stdout
+    assert [word for word in ("proved", "present", "unreliable", "broken", "error") if f"{word}: " not in said] == []
+    assert "did you mean 'verdicts'?" in cli.run("explain", "verdict").stderr
+
+
 def test_what_else_lint_says_is_explained(cli: Cli) -> None:
     assert cli.run("explain", "comment").stdout.startswith("## comment\n")  # a kind before a rule
     assert cli.run("explain", "LT05").stdout == cli.run("explain", "layout.long_lines").stdout
