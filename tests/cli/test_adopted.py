@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -81,8 +82,9 @@ def test_lint_wants_files(theirs: Cli) -> None:
 
 
 def test_a_schema_of_one_file_is_linted(cli: Cli) -> None:
+    shutil.rmtree(cli.root / "schema")
     cli.write("schema.sql", "create table items (id integer);\nSELECT 1;\n")
-    cli.write("project.yml", "name: one\nmigrations: {path: schema.sql}\n")
+    cli.write("project.yml", "name: one\nmodules: [app]\nmigrations: {path: schema.sql}\n")
     unset = cli.run("lint")
     assert unset.returncode == 2
     settings = unset.stderr.partition("hint: write .sqlfluff:\n\n")[2]

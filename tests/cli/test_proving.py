@@ -349,7 +349,6 @@ checks:
     as: harness_cli_clerk
     claims: {app.owner: $owner}
     sees: owner = $owner
-    policies: [items_own]
 """
 
 
