@@ -22,6 +22,7 @@ from harness.server import binaries
 from harness.server.binaries import server_account
 from harness.server.cluster import cluster
 from harness.server.connection import Server
+from harness.server.data_directory import SCRATCH
 
 MEMORY = Path("/dev/shm")
 """Where Linux keeps files in memory: a database is made there in a fifteenth of the time."""
@@ -44,7 +45,7 @@ gc.set_threshold(20_000)  # as the command line does
 pytest.MonkeyPatch().setattr("hypothesis.internal.conjecture.providers.is_local_module_file", lambda path: False)
 
 
-SERVERS = {"server", "system_server", "cluster_base"}
+SERVERS = {"server", "scratch_server", "system_server", "cluster_base"}
 """Fixtures that start a server, or are used to start one."""
 PROGRAMS = {"cli", "ground", "mutation", "pytest_plugin", "schema", "server", "workers"}
 """Folders whose tests call the program, which starts a server."""
@@ -83,6 +84,13 @@ def _has_room(directory: Path) -> bool:
 def server(cluster_base: Path) -> Iterator[Server]:
     """The embedded server."""
     with cluster(binaries.embedded(), cluster_base) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def scratch_server(cluster_base: Path) -> Iterator[Server]:
+    """The embedded server for scratch databases, where the program is called with --target embedded."""
+    with cluster(binaries.embedded(), cluster_base, ending=SCRATCH) as running:
         yield running
 
 

@@ -19,7 +19,10 @@ import yaml
 from psycopg.conninfo import make_conninfo
 
 from harness.outcome import Outcome, Status
+from harness.proving.reproduction import SHOWN, by_hand
 from harness.pytest_session import Options, ProjectSession
+from harness.reports import scripts
+from harness.server import psql
 from harness.server.connection import Server
 
 HERE = Path(__file__).parent / "cases" / "field"
@@ -58,15 +61,30 @@ def proved(project: Path, server: Server, seed: int) -> list[Outcome]:
     make_roles(project, server)
     target = make_conninfo(**server.conninfo)
     with closing(ProjectSession(project, Options(target=target, seed=seed))) as bench:
-        return [bench.prove(check) for check in bench.checks]
+        outcomes = [bench.prove(check) for check in bench.checks]
+        assert [each.name for each in outcomes if replayed(bench, each, project.parent) not in (SHOWN, None)] == []
+        return outcomes
+
+
+def replayed(bench: ProjectSession, outcome: Outcome, directory: Path) -> str | None:
+    """What the script of a broken check ends with, on the schema that it was found in; None if psql cannot run it."""
+    script = scripts.script(outcome)
+    if script is None or by_hand(script):
+        return None
+    file = directory / "replay.sql"
+    file.write_text(script, encoding="utf-8")
+    space = bench._workspace
+    return psql.output(space.server, space.clone(), ["--no-psqlrc", f"--file={file}"]).splitlines()[-1]
 
 
 def make_roles(project: Path, server: Server) -> None:
     """Makes the roles that its schema makes: on a server that is given by a connection string none are made."""
     with server.connect() as connection:
-        for name in re.findall(r"create role (\w+)", (project / "schema.sql").read_text(encoding="utf-8")):
+        for name, options in re.findall(
+            r"create role (\w+)([^;]*);", (project / "schema.sql").read_text(encoding="utf-8")
+        ):
             if connection.execute("select from pg_roles where rolname = %s", [name]).fetchone() is None:
-                connection.execute(f"create role {name}".encode())
+                connection.execute(f"create role {name} {options}".encode())
 
 
 def said(outcome: Outcome) -> str:

@@ -258,6 +258,7 @@ def update(
 
 def described(server: Server, project: Project, schemas: Sequence[str]) -> Survey:
     """Builds the schema and describes its tables. Raises what building it raises."""
+    draws.make_reproducible()  # values are drawn from here on
     with workspace(server, project, project.modules) as space:
         others = {} if schemas else platform(space, project)
         with space.connect(space.clone()) as connection:
@@ -293,7 +294,6 @@ def fill_tables(
     tables = [table for table in survey.tables if table.name in names]
     if not tables:
         return FilledTables(0, {}, {})
-    draws.make_reproducible()
     project = texts.project
     with workspace(server, project, project.modules) as space, space.connect(space.clone()) as connection:
         return fill(connection, survey.catalog, texts.checks, tables, project.search_path, tell)

@@ -193,7 +193,8 @@ def _report(server: Server, adopted: Adoption, files_written: int) -> None:
     survey, filled = adopted.survey, adopted.filled
     kinds = Counter(kind for each in survey.descriptions.values() for kind in each.kinds())
     schemas = Counter(each.name.schema for each in survey.tables)
-    click.echo(f"{server.description}: {counted(len(survey.tables), 'table')}, {counted(kinds.total(), 'rule')}")
+    checks = f"{counted(kinds.total(), 'check')} beside those of columns"
+    click.echo(f"{server.description}: {counted(len(survey.tables), 'table')}, {checks}")
     tell(table([(schema, counted(number, "table")) for schema, number in schemas.items()]))
     tell(table([(kind, f"{number:,}") for kind, number in kinds.most_common()]))
     if survey.partitions:

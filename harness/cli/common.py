@@ -112,11 +112,11 @@ def load_own_project(verb: str, hint: str | None = None) -> Project:
 
 
 @contextmanager
-def open_target(project: Project, flag: str | None) -> Iterator[Server]:
-    """Opens the server that ``--target``, ``HARNESS_TARGET`` or the project chooses."""
+def open_target(project: Project, flag: str | None, **which: str) -> Iterator[Server]:
+    """Opens the server that ``--target``, ``HARNESS_TARGET`` or the project chooses, as :func:`open_server` does."""
     from harness.server.targets import open_server, resolve
 
-    with open_server(project, resolve(project, flag, os.environ)) as server:
+    with open_server(project, resolve(project, flag, os.environ), **which) as server:
         yield server
 
 
@@ -136,9 +136,10 @@ def open_database(project: Project, flag: str | None, *, create: bool) -> Iterat
 
     On a private server it is made if it is missing; without ``create`` an empty database takes its place.
     """
+    from harness.server.data_directory import APPLICATION
     from harness.server.targets import has_database, make_database
 
-    with open_target(project, flag) as server:
+    with open_target(project, flag, ending=APPLICATION) as server:
         name = server.default_database
         if server.own and create:
             make_database(server, name)

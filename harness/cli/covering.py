@@ -42,6 +42,8 @@ REPORT = "coverage.json"
 def coverage(fail_under: float, report: str | None, report_dir: str | None, target: str | None) -> int:
     """Say which rules of the schema no check declares, and which checks match nothing.
 
+    Columns, defaults and privileges count, too; the rules that test names are fewer.
+
     A trigger counts as declared also if no check says what it does; such triggers are listed separately.
 
     Looks at a scratch database that is built from the project; with a connection string as --target, at that database,
@@ -56,7 +58,8 @@ def coverage(fail_under: float, report: str | None, report_dir: str | None, targ
     with _catalog(project, target) as (catalog, description, foreign):
         found = compare(catalog, declared, foreign)
     tell(_lines(found), indent="")
-    click.echo(f"{description}: {found.declared:,} of {counted(found.rules, 'rule')} declared, {found.percent:.1f} %")
+    what = "columns, defaults, privileges and rules"
+    click.echo(f"{description}: {found.declared:,} of {found.rules:,} {what} declared, {found.percent:.1f} %")
     if report:
         directory = Path(report_dir) if report_dir else project.root / ".harness" / "reports"
         files.write(directory / REPORT, json.dumps(_json(found), indent=2) + "\n")

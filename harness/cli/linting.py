@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 def lint(paths: tuple[Path, ...]) -> int:
-    """Check the style of the migrations.
+    """Check the style of the migrations, or of the one file that is the schema.
 
     Gives the verdict of `sqlfluff lint` with the project's .sqlfluff.
     """
     from harness.lint.linter import lint as run_linter
     from harness.project.folders import WITHHELD, leads_out
 
-    project = load_project() if paths else load_own_project("lint", "name the files: harness lint FILE …")
-    report = run_linter(project.root, [path.absolute() for path in paths] or [Path(project.paths.schema)])
+    project = load_project()
+    if not paths and project.adopted and project.adopted.layout != "files":
+        load_own_project("lint", "name the files: harness lint FILE …")
+    schema = project.adopted.path if project.adopted else Path(project.paths.schema)
+    report = run_linter(project.root, [path.absolute() for path in paths] or [schema])
     for each in report.violations:
         note = " (warning)" if each.warning else ""
         said = WITHHELD if leads_out(project.root, each.place.path) else each.description

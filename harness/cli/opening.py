@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import load_project, open_target, target_option
+from harness.cli.common import CLEAN, COULD_NOT_RUN, FINDINGS, load_project, open_target, target_option
 from harness.errors import Place, ProjectError, TargetError, did_you_mean
 
 if TYPE_CHECKING:
@@ -32,10 +32,11 @@ def psql(*, arguments: tuple[str, ...], scratch: bool, target: str | None) -> in
     """
     from harness.scratch.workspaces import workspace
     from harness.server import psql, targets
+    from harness.server.data_directory import APPLICATION, SCRATCH
 
     project = load_project()
     psql.psql()  # before a server starts
-    with open_target(project, target) as server:
+    with open_target(project, target, ending=SCRATCH if scratch else APPLICATION) as server:
         if scratch:
             with workspace(server, project, project.modules) as space:
                 return psql.run(server, space.clone(), arguments)
@@ -55,9 +56,11 @@ def replay(check: str, target: str | None) -> int:
     """Show the saved failure of a check again, in a scratch database.
 
     CHECK is its name, as the run has said it. psql shows each statement of the script .harness/repro/CHECK.sql, and
-    what comes of it; at the end stands what was expected, what was actual, and what comes of it now.
+    what comes of it; at the end stands what was expected, what was actual, and what comes of it now. Exits with 1 if
+    the fault is there, and with 0 if it is gone; with 2 if that could not be tried.
     """
     from harness import declarations, kinds
+    from harness.proving.reproduction import GONE, SHOWN
     from harness.scratch.workspaces import workspace
     from harness.server import psql
 
@@ -69,7 +72,9 @@ def replay(check: str, target: str | None) -> int:
         open_target(project, target) as server,
         workspace(server, project, project.with_dependencies([found.module])) as space,
     ):
-        return psql.run(server, space.clone(), ["--no-psqlrc", "--echo-queries", f"--file={script}"])
+        said = psql.output(server, space.clone(), ["--no-psqlrc", "--echo-queries", f"--file={script}"])
+    click.echo(said, nl=False)
+    return {GONE: CLEAN, SHOWN: FINDINGS}.get(said.rstrip().rpartition("\n")[2], COULD_NOT_RUN)
 
 
 def _named(checks: Sequence[DeclaredCheck], name: str) -> DeclaredCheck:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Repeat the run that said this number.")
 @click.option(
-    "--baseline", metavar="FILE", help="Fail only where it is worse than in this report; write it if it is not there."
+    "--baseline", metavar="FILE", help="Fail only where it is worse than there; the run that writes it fails as ever."
 )
 @click.option(
     "--fail-on",
@@ -55,7 +55,8 @@ def test(**given: Any) -> int:
     --select they hold the modules of those checks, and the modules these depend on, and no others.
 
     With --baseline a check fails if it is worse than in that report (proved > present > unreliable > broken > error),
-    or new and not green. What is known is told apart.
+    or new and not green. What is known is told apart. Where there is no such file the run writes it, and exits as it
+    would have without.
 
     The outcomes are the same however many workers there are, and all shards together have those of the whole run.
     """

@@ -243,8 +243,10 @@ class CheckRun:
             if len(outcomes) < run.selected:
                 terminal.note(f"{path} is not written: not everything was tried")
                 return
-            files.write(path, json.render(run, outcomes, seconds))
+            files.write(path, json.baseline(outcomes))
             terminal.note(f"wrote {path}: commit it, and from the next run on only what is worse than there fails")
+            if failed:
+                terminal.note("this run fails as it would have without it")
 
     def _write_reports(self, run: Run, outcomes: Sequence[Outcome], seconds: float) -> None:
         for each, path in self._options.reports(self._project.root).items():

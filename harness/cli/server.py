@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def server() -> None:
     """Keep the tool's own server up, for psql, other programs and an application.
 
-    Without this it runs as long as a run does. Runs use it meanwhile, and leave it up.
+    Without this it runs as long as apply, seed or psql does. Those use it meanwhile, and leave it up. Scratch databases
+    have a server of their own, so that no role of theirs is one of the application.
     """
 
 

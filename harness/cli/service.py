@@ -130,18 +130,21 @@ def explain(name: str | None) -> None:
     """Print the manual page of a kind of check, or of a rule of the SQL style; without a name, of all kinds.
 
     Rules go by code or name (HS02, harness.text, LT05); lint lists those of the house. The verdicts (proved, present,
-    broken, unreliable) have their sentence, too.
+    broken, unreliable) have their sentence, too; verdicts prints all of them.
     """
     from harness.kinds import KINDS, manual
 
     if name is None:
         click.echo(manual.reference(KINDS), nl=False)
+    elif name == "verdicts":
+        tell((f"{word}: {meaning}" for word, meaning in MEANINGS.items()), indent="")
+        click.echo("\nproved and present are green. The best is proved, then present, unreliable, broken, error.")
     elif name in MEANINGS:
         click.echo(f"{name}: {MEANINGS[name]}")
     elif name in KINDS:
         click.echo(manual.page(name, KINDS[name]), nl=False)
     else:
-        click.echo(_rule(name, {*KINDS, *MEANINGS}), nl=False)
+        click.echo(_rule(name, {*KINDS, *MEANINGS, "verdicts"}), nl=False)
 
 
 def _rule(name: str, words: Collection[str]) -> str:

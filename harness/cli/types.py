@@ -197,8 +197,11 @@ def _listed(written: Sequence[_WrittenTypes]) -> Iterator[str]:
 
 def _prove(sources: _Sources, written: Sequence[_WrittenTypes], rows: int, seed: int) -> _ProvedTypes:
     """Proves all that a program can run, and says the verdict on each table."""
+    from harness.proving import draws
     from harness.types.agreement.judges import CannotRun
     from harness.types.agreement.proof import Proof
+
+    draws.make_reproducible()
 
     found, cannot_run = [], []
     with Proof(sources.project, sources.space, sources.checks, rows, seed) as proof:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from harness.project.sqlfile import FileStatement
@@ -41,6 +42,9 @@ _TYPED = {
 _NAME = r"(\"(?:[^\"]|\"\")+\"|[^\W\d][\w$]*)"
 _IN_BLOCK = re.compile(
     rf"\b(create|drop)\s+(?:role|user|group)\s+(?!mapping\b)(?:if\s+exists\s+)?{_NAME}", re.IGNORECASE
+)
+_CREATION = re.compile(
+    r"(\bcreate\s+(?:role|user|group)\s+(?!mapping\b)[^;']+)(?:'(?:[^']|'')*'[^;']*)*", re.IGNORECASE
 )
 _ENDS_TRANSACTION = re.compile(r"\b(?:commit|rollback)\b", re.IGNORECASE)
 
@@ -130,6 +134,17 @@ def dropped(statement: FileStatement) -> list[str]:
     if kind(statement) == DROP:
         return roles(statement)
     return [name for verb, name in roles_of_block(statement) if verb == "drop"]
+
+
+def creations(statement: FileStatement) -> Iterator[Any]:
+    """Yields the parse trees of the CREATE ROLE that the text of a DO block holds, as far as they can be read."""
+    import postgast
+
+    for match in _CREATION.finditer(statement.text) if kind(statement) == "do_stmt" else ():
+        for text in (match[0], match[1]):  # the second where EXECUTE has it as a string
+            with suppress(postgast.PgQueryError):
+                yield postgast.parse(text).stmts[0].stmt.create_role_stmt
+                break
 
 
 def fits_in_transaction(statement: FileStatement) -> bool:

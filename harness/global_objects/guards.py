@@ -1,8 +1,8 @@
 """Decides which statements about roles and the server run in a scratch database; others are skipped.
 
-Existing roles, which belong to the whole server, are used as they are. Missing ones are made only where that is
-allowed, on servers of others without login and password; the COMMENT of the database records them at once, and they are
-dropped with it. Refuses a file that changes what belongs to the whole server all the same.
+Existing roles, which belong to the whole server, are used as they are, if that is what the files say. Missing ones are
+made only where that is allowed, on servers of others without login and password; the COMMENT of the database records
+them at once, and they are dropped with it. Refuses a file that changes what belongs to the whole server all the same.
 Not here: the application's own database (``takeover.py``), and other statements of dumps (``foreign/skipping.py``).
 """
 
@@ -18,8 +18,9 @@ import psycopg
 from psycopg import errors, sql
 
 from harness.errors import Place, TargetError
-from harness.global_objects import effects, registry
+from harness.global_objects import attributes, effects, registry
 from harness.global_objects import roles as server_roles
+from harness.global_objects.attributes import Attributes, Claims, RolesDifferError
 from harness.global_objects.roles import Role
 from harness.project import SqlPart, sqltext
 from harness.project.sqlfile import FileStatement
@@ -73,9 +74,9 @@ class Guard:
 class ScratchGuard(Guard):
     """Watches the files of a scratch database. ``maintenance`` is a connection that sees only committed data.
 
-    On a server of our ``own``, roles are made as they are written, and may be changed. On other servers no role is
-    changed; with ``may_make`` roles are made, but without login and password. ``made`` are the roles that were made, by
-    oid; ``named`` are the names of all roles that the files create.
+    Changes no role that it has not made. With ``may_make`` roles are made; on a server of our ``own`` as they are
+    written, on others without login and password. ``made`` are the roles that were made, by oid; ``named`` are the
+    names of all roles that the files create.
     """
 
     maintenance: Connection
@@ -85,6 +86,11 @@ class ScratchGuard(Guard):
     skipped: list[Skipped] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
     _touched: bool = False
+    _claims: Claims = field(init=False)
+    _blocks: str = ""
+
+    def __post_init__(self) -> None:
+        self._claims = Claims(self.maintenance.info.user)
 
     def concerns(self, statement: FileStatement) -> bool:
         return (
@@ -96,6 +102,8 @@ class ScratchGuard(Guard):
     def send(self, connection: Connection, file: script.SqlText, statement: FileStatement) -> None:
         self._touched = True
         self.named.update(effects.created(statement))
+        if effects.kind(statement) == "do_stmt":
+            self._read_block(statement, Place(file.path, statement.line, statement.column))
         why = self.reason(connection, statement)
         if why is None and effects.kind(statement) == effects.CREATE:
             why = self._create(connection, file, statement)
@@ -105,8 +113,16 @@ class ScratchGuard(Guard):
             self.skip(file, statement, why)
 
     def skip(self, file: script.SqlText, statement: FileStatement, why: str) -> None:
-        """Records that a statement is not run."""
-        self.leave_out(Place(file.path, statement.line, statement.column), statement.text, why)
+        """Records that a statement is not run.
+
+        Nothing has to be said of one that :meth:`differences` covers, or whose roles come and go with our databases.
+        """
+        place = Place(file.path, statement.line, statement.column)
+        covered = self._claims.add(statement, place)
+        names = {role.name for role in registry.recorded(self.maintenance)}
+        if covered or ((named := effects.roles(statement)) and names.issuperset(named)):
+            return
+        self.leave_out(place, statement.text, why)
 
     def leave_out(self, place: Place, text: str, why: str) -> None:
         """Records that a text is not run."""
@@ -128,12 +144,12 @@ class ScratchGuard(Guard):
             return _THERE if found else None
         if kind == effects.DROP:
             return _NOT_OURS if foreign else _IN_USE if self._in_use(connection, found) else None
-        if self.own:
-            return None
         if kind in effects.OWNED:
             # It also changes databases that a role owns, and its privileges on other databases.
             return _NOT_OURS if any(server_roles.uses_globals(connection, role) for role in foreign) else None
         if kind == "grant_role_stmt":  # it changes the new member, but not the role that gets a member
+            if self.own and len(foreign) < len(found):
+                return None  # a membership goes with either role
             named = effects.grantees(statement)
             foreign = [role for role in foreign if role.name in named]
         return _NOT_OURS if foreign or "" in named else None
@@ -152,8 +168,8 @@ class ScratchGuard(Guard):
         if new and not self.may_make:
             raise refused(new)
         ours = [oid for oid in seen if oid in self.made or oid not in committed]
+        self._refuse_changes(connection, {*self.made, *ours})
         if not self.own:
-            self._refuse_changes(connection, {*self.made, *ours})
             for oid in ours:
                 if seen[oid] != self.made.get(oid):
                     _remove_login(connection, seen[oid])
@@ -166,6 +182,33 @@ class ScratchGuard(Guard):
                 registry.update(connection, before.changes(connection, known))
             self.made = made
             registry.set_comment(connection, connection.info.dbname, registry.build_comment(made.values()))
+
+    def attributes(self) -> Attributes:
+        """Returns what the roles have that the files speak of."""
+        there = attributes.read(self.maintenance)
+        return {name: there[name] for name in sorted({*self.named, *self._claims.roles} & there.keys())}
+
+    def require_as_said(self) -> None:
+        """Raises :class:`RolesDifferError` where roles that were there are not what the files say of them."""
+        ours = {role.name for role in self.made.values()}
+        if found := list(self._claims.differences(self.attributes(), ours, self._blocks)):
+            listed = "; ".join(f"{place}: {role} {what}" for place, role, what in found)
+            raise RolesDifferError(
+                f"a role that is there already is not as the files say, and is not changed: {listed}",
+                roles={role for _, role, _ in found},
+                hint="another run uses it: let that end, then harness clean --all"
+                if self.own
+                else "prove it on the tool's own server, where roles are made anew: --target embedded; "
+                "or make the role here what the files say",
+            )
+
+    def _read_block(self, statement: FileStatement, place: Place) -> None:
+        self._blocks += statement.text
+        recorded = {role.name for role in registry.recorded(self.maintenance)}
+        for tree in effects.creations(statement):
+            # What a person has made, a block may well leave as it is.
+            if tree.role in recorded and tree.role not in {role.name for role in self.made.values()}:
+                self._claims.create(tree, place)
 
     def _create(self, connection: Connection, file: script.SqlText, statement: FileStatement) -> str | None:
         text = statement.text
@@ -202,9 +245,12 @@ class ScratchGuard(Guard):
             if not changed and not other:
                 return
         what = f"the role {changed[0]}, which was there before and belongs" if changed else "what belongs"
-        raise TargetError(
+        raise RolesDifferError(
             f"a migration changes {what} to the whole server",
-            hint="nothing was changed; prove it where the server is the tool's own: --target embedded",
+            roles=changed,
+            hint="nothing was changed; as a statement outside of the block it is left out in scratch databases"
+            if self.own
+            else "nothing was changed; prove it where the server is the tool's own: --target embedded",
         )
 
 

@@ -27,6 +27,7 @@ SCRATCH = re.compile(r"harness_s_([0-9a-f]{8})_\d+")
 TEMPLATE = re.compile(r"harness_t_([0-9a-f]{8})[0-9a-f]{8}")
 _NOT_NOW = (errors.InsufficientPrivilege, errors.InvalidCatalogName, errors.LockNotAvailable, errors.InternalError_)
 SESSION_ENDS_SECONDS = 10
+_FIRST_OID = 16384  # of what is no part of a new server
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Template:
 
     ``roles`` are those that its build made. ``left_out`` are the rows of the seeds that the schema refuses, and
     ``skipped`` the statements that were not run, with the reasons: every run that uses the template reports both.
+    ``attributes`` are those that the roles had, of which its files speak.
     """
 
     name: str
@@ -44,11 +46,13 @@ class Template:
     roles: tuple[Role, ...] = ()
     left_out: tuple[Mapping[str, Any], ...] = ()
     skipped: tuple[str, ...] = ()
+    attributes: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
 
     def comment(self) -> str:
         """Returns the text of its COMMENT, which :func:`templates` reads."""
         facts: dict[str, object] = {"harness": 1, "kind": "template", "project": self.project, "root": self.root}
         facts |= {"modules": self.modules, "roles": roles.to_json(self.roles)}
+        facts["attributes"] = {name: sorted(words) for name, words in self.attributes.items()}
         return json.dumps({**facts, "left_out": self.left_out, "skipped": self.skipped})
 
 
@@ -130,7 +134,8 @@ def templates(connection: Connection) -> tuple[Template, ...]:
                 modules, made = tuple(facts["modules"]), tuple(roles.from_json(facts["roles"]))
                 left_out = tuple(map(dict, facts.get("left_out", ())))
                 skipped = tuple(map(str, facts.get("skipped", ())))
-                found.append(Template(name, facts["project"], facts["root"], modules, made, left_out, skipped))
+                had = {role: frozenset(words) for role, words in facts.get("attributes", {}).items()}
+                found.append(Template(name, facts["project"], facts["root"], modules, made, left_out, skipped, had))
     return tuple(found)
 
 
@@ -182,6 +187,23 @@ def drop_roles(connection: Connection, made: Iterable[Role]) -> tuple[list[str],
         result = roles.drop_unchanged(connection, mine)
         update(connection, before.changes(connection, recorded(connection)))
     return result
+
+
+def drop_strays(connection: Connection) -> None:
+    """Drops, on a server of our own for scratch databases, the roles that no database records, nor uses."""
+    there = [role for role in roles.read(connection).values() if role.oid >= _FIRST_OID]
+    known = {role.oid for role in recorded(connection)}  # afterwards: a role is made and recorded at once
+    for role in there:
+        if role.oid not in known:
+            with suppress(errors.DependentObjectsStillExist, errors.UndefinedObject, errors.ObjectInUse):
+                connection.execute(sql.SQL("drop role {}").format(sql.Identifier(role.name)))
+
+
+def release(connection: Connection, found: Iterable[Template]) -> bool:
+    """Drops those of these templates that are idle, and the roles that only they record; returns whether any were."""
+    dropped = [each for each in found if drop_template(connection, each)]
+    drop_roles(connection, {role for each in dropped for role in each.roles})
+    return bool(dropped)
 
 
 def drop_template(connection: Connection, template: Template) -> bool:

@@ -159,7 +159,7 @@ def _translated(root: Path) -> Iterator[None]:
         message, hint = str(error), None
         if not (root / settings.SETTINGS).exists():
             message = message.partition(". ")[0]  # the rest is a long list of dialects
-            hint = f"write a {settings.SETTINGS} with '[sqlfluff]' and 'dialect = postgres'"
+            hint = f"write {settings.SETTINGS}:\n\n[sqlfluff]\ndialect = postgres\ntemplater = raw"
         raise ProjectError(f"sqlfluff: {message}", place=Place(Path(settings.SETTINGS)), hint=hint) from error
 
 

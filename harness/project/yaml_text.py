@@ -126,18 +126,36 @@ class YamlText:
             index = hash_operator(self.text, flow_start, index) or index
         value = value_around(self.text, index, flow_start)
         above = self.place(error.context_mark.index).line if error.context_mark else None
-        where = f" ({error.context}, line {above})" if above else ""
-        if above and error.problem == "expected <block end>, but found '<block mapping start>'":
-            message = f"not valid YAML: this line is not indented like those that begin in line {above}"
-            return ProjectError(message, place=self.place(index))
+        plain = next((words for problem, words in _PLAIN.items() if re.match(problem, error.problem or "")), None)
+        if plain and (above or "{" not in plain):
+            said = plain.format(above)
+        else:
+            said = f"{error.problem}" + (f" ({error.context}, line {above})" if above else "")
         if above and error.problem == "expected <block end>, but found '?'":
             message = f"not valid YAML: a list begins in line {above}, and this is no item of it"
             return ProjectError(message, place=self.place(index), hint="an item begins with a dash and a blank: '- '")
         return ProjectError(
-            f"not valid YAML: {error.problem}{where}",
+            f"not valid YAML: {said}",
             place=self.place(index),
             hint=f"quote the value: {quoted(value)}" if value else _unclosed(error.problem),
         )
+
+
+_PLAIN = {
+    r"expected <block end>, but found '<block mapping start>'": "this line is not indented like those that begin in "
+    "line {}",
+    r"expected <block end>, but found '<scalar>'": "there is more after the end of a value: a quote is missing or one "
+    "too many, or the line is not indented like those from line {} on",
+    r"expected <block end>, but found '-'": "an item of a list among keys, which begin in line {}: it is not indented "
+    "as it should be, or has a dash too many",
+    r"expected '<document start>'": "this line is not indented like the first one",
+    r"expected ',' or '[\]}]'": "the bracket or brace of line {} is not closed before this, or a comma is missing",
+    r"mapping values are not allowed here": "a colon that is not expected: a value with a colon in it needs quotes, "
+    "and a key is indented like the others beside it",
+    r"could not find expected ':'": "line {} is neither a key with a colon nor an item with a dash",
+    r"found unexpected end of stream": "the quote of line {} has no other half",
+}
+"""Patterns for what PyYAML says, each with plainer words, which name the line where it began."""
 
 
 def _unclosed(problem: str | None) -> str | None:

@@ -14,16 +14,23 @@ from harness.kinds.base import one_line
 from harness.outcome import Counterexample
 from harness.probes import (
     IMMEDIATE,
+    Accepted,
+    AcceptedIf,
+    AcceptedOrRefused,
     Delete,
     Execute,
     Insert,
+    NoRowChanged,
     Postcondition,
     Probe,
+    Refused,
+    Reply,
     SqlStatement,
     Update,
     actual,
     assume,
     expected,
+    literal,
     settle,
 )
 from harness.proving.commits import in_a_block
@@ -40,6 +47,11 @@ HEADER = """\
 --
 -- {how}
 \\set ON_ERROR_STOP off
+\\set harness_state ''
+\\set harness_message ''
+\\set harness_changed 0
+\\set harness_failed false
+\\set harness_untried false
 {state}\
 """
 
@@ -60,8 +72,9 @@ def counterexample(check: DeclaredCheck, failure: Failure, catalog: Catalog) -> 
         state=_left_empty(probe),
     )
     settled = settle(catalog) if probe.aspect != SETUP and not failure.waits else ()
-    lines = [*_script(setup, probe, settled), *_compared(*words)] if probe.ahead is None else _committed(setup, probe)
-    script = header + "".join(f"{line}\n" for line in lines)
+    lines = _script(setup, probe, settled) if probe.ahead is None else _committed(setup, probe)
+    end = _compared(*words, _as_expected(probe, failure.reply))
+    script = header + "".join(f"{line}\n" for line in _explained([*lines, *end]))
     return Counterexample(*words, rows=tuple(_rows([*setup, probe.statement])), script=script)
 
 
@@ -131,37 +144,103 @@ def _script(setup: tuple[SqlStatement, ...], probe: Probe, settled: tuple[str, .
     checked = [f"{each};" for each in settled]
     yield "begin;"
     if setup:
-        yield from ("\n-- What stands before.", *_ended(setup), *checked)
+        yield from (_said("what stands before"), *_ended(setup), *checked)
     if probe.before:
         yield from (f"{probe.before};", *checked)
     yield from (
-        *("\n-- The probe.", "savepoint probe;"),
+        *(_said("the probe"), "savepoint probe;"),
         *(f"{each};" for each in assume(probe.settings)),
-        f"{probe.statement.sql};",
-        *(_REFUSED, "\\else", "\\set harness_changed :ROW_COUNT"),
-        f"{IMMEDIATE};",
-        *(_REFUSED, "\\else", "\\set harness_now 'accepted, rows: ' :harness_changed"),
+        *_tried(probe.statement, IMMEDIATE),
     )
     if probe.then:
-        yield from ("reset role;", "select set_config('harness.changed', :'harness_changed', true);")
+        yield from ("reset role;", "select set_config('harness.changed', :'harness_changed', true) \\gset harness_")
         yield from _postcondition(probe.then)
     yield from ("\\endif", "\\endif", "rollback;")
 
 
-def _postcondition(then: Postcondition) -> tuple[str, str]:
-    return f"-- {one_line(then.meaning)}, expected: {one_line(then.expected)}", f"{then.sql};"
+def _tried(statement: SqlStatement, end: str) -> Iterator[str]:
+    """The statement, and ``end`` where it is accepted; then keeps what came of both. Two ``\\if`` are left open."""
+    yield from (f"{statement.sql};", _REFUSED, "\\else", "\\set harness_changed :ROW_COUNT", f"{end};")
+    yield from (_REFUSED, "\\else", "\\set harness_now 'accepted, rows: ' :harness_changed")
 
 
-_REFUSED = "\\if :ERROR\n\\set harness_now 'refused: ' :LAST_ERROR_MESSAGE ' (' :LAST_ERROR_SQLSTATE ')'"
+def _postcondition(then: Postcondition) -> Iterator[str]:
+    yield _said(f"{then.meaning}, expected: {then.expected}")
+    yield f"select coalesce(({then.sql})::text, 'nothing') as harness_then \\gset"
+    yield "\\set harness_now :harness_now '; ' :harness_then"
 
 
-def _compared(expected: str, actual: str) -> tuple[str, str, str]:
-    """Prints the expected outcome, the actual one when the fault was found, and that of this run."""
-    return (
-        f"\\echo '\\nexpected: {_quoted(expected)}'",
-        f"\\echo 'actual:   {_quoted(actual)}'",
+_REFUSED = """\
+\\if :ERROR
+\\set harness_state :LAST_ERROR_SQLSTATE
+\\set harness_message :LAST_ERROR_MESSAGE
+\\set harness_failed true
+\\set harness_now 'refused: ' :LAST_ERROR_MESSAGE ' (' :LAST_ERROR_SQLSTATE ')'"""
+UNTRIED = "this could not be tried: what stands before is refused"
+SHOWN = "the fault is there"
+GONE = "the fault is gone: now it is as expected"
+_ABORTED = "25P02"
+
+
+def _compared(expected: str, actual: str, kept: str) -> Iterator[str]:
+    """Prints the expected outcome, the actual one when the fault was found, that of this run, and which it is."""
+    yield f"\\echo '\\nexpected: {_quoted(expected)}'"
+    yield f"\\echo 'actual:   {_quoted(actual)}'"
+    yield from (
         "\\echo 'now:      ' :harness_now",
+        "\\set ECHO none",
+        "\\set QUIET on",
+        "\\pset tuples_only on",
+        "\\pset format unaligned",
     )
+    untried = f":harness_untried or :'harness_state' = '{_ABORTED}'"
+    yield f"select case when {untried} then '{UNTRIED}' when {kept} then '{GONE}' else '{SHOWN}' end;"
+
+
+def _as_expected(probe: Probe, reply: Reply) -> str:
+    """A condition in SQL for the outcome of the script: whether it is as expected.
+
+    A script sees no constraint in an error, only the message, which names it.
+    """
+    refused, accepted = ":'harness_state' in ({})".format, ":'harness_state' = ''"
+    then = f" and :'harness_then' = {literal(probe.then.expected)}" if probe.then else ""
+    blamed = reply.refusal and (reply.refusal.constraint or reply.refusal.message)
+    other = f" and strpos(:'harness_message', {literal(blamed)}) = 0" if blamed else ""
+    match probe.expected:
+        case Refused(sqlstates):
+            states = refused(", ".join(map(literal, sqlstates))) if sqlstates else f"not {accepted}"
+            return f"{states}{other}"
+        case NoRowChanged(sqlstates):
+            return f"{refused(', '.join(map(literal, sqlstates)))} or {accepted} and :'harness_changed' = '0'{then}"
+        case AcceptedOrRefused():
+            return f"not {accepted} or {accepted}{then}"
+        case AcceptedIf():
+            return f"{accepted}{then}" if reply.refusal else f"not {accepted}"
+        case Accepted(int(rows)):
+            return f"{accepted} and :'harness_changed' = '{rows}'{then}"
+    return f"{accepted}{then}"
+
+
+_EXPLANATIONS = {
+    "function pg_temp.harness_deeper": "a trigger runs what is put into this table, as a cascade would",
+    "function pg_temp.harness_narrowed": "a trigger, gone at the end, that keeps a statement away from other rows",
+    "harness.expected": "what is to be found afterwards, as it is before",
+    "session_replication_role": "triggers are off while a row is put up that they would refuse",
+}
+
+
+def _explained(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, with a comment before each first use of something that stands in no schema."""
+    left = dict(_EXPLANATIONS)
+    for line in lines:
+        for word in [word for word in left if word in line]:
+            yield _said(left.pop(word))
+        yield line
+
+
+def _said(text: str) -> str:
+    """A comment that psql shows as well."""
+    return f"\\echo '\\n-- {_quoted(text)}'"
 
 
 def _quoted(text: str) -> str:
@@ -172,16 +251,20 @@ def _quoted(text: str) -> str:
 def _committed(setup: tuple[SqlStatement, ...], probe: Probe) -> Iterator[str]:
     """The script of a probe whose statements are committed."""
     if setup:
-        yield from ("\n-- What stands before.", "begin;", *_ended(setup), "commit;")
+        yield from (_said("what stands before"), "begin;", *_ended(setup), "\\set harness_untried :ERROR", "commit;")
     if probe.before:
         yield f"{probe.before};"
-    yield "\n-- The calls, each committed."
-    for statement in (*(probe.ahead or ()), probe.statement):
-        yield from (f"{each};" for each in assume(probe.settings, "session"))
-        yield from ("begin;", f"{statement.sql};", "commit;") if in_a_block(statement) else (f"{statement.sql};",)
-        yield "reset role;"
-    if probe.then:
-        yield from ("", *_postcondition(probe.then))
+    yield _said("the calls, each committed")
+    settings = [f"{each};" for each in assume(probe.settings, "session")]
+    for statement in probe.ahead or ():
+        call = ("begin;", f"{statement.sql};", "commit;") if in_a_block(statement) else (f"{statement.sql};",)
+        yield from (*settings, *call, "reset role;")
+    block = in_a_block(probe.statement)
+    yield from (*settings, "begin;" * block, *_tried(probe.statement, "commit" if block else "select"), "reset role;")
+    yield from _postcondition(probe.then) if probe.then else ()
+    yield from ("\\endif", "\\endif")
+    if block:
+        yield from ("\\if :harness_failed", "rollback;", "\\endif")
 
 
 def _rows(statements: list[SqlStatement]) -> Iterator[tuple[str, dict[str, str | None]]]:

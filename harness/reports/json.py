@@ -1,7 +1,7 @@
 """Renders ``report.json``, all that a run found, for programs, and its JSON Schema (draft 2020-12).
 
 ``version`` changes if a reader must change. A :class:`Baseline` is such a report of an earlier run, with which a run is
-compared, so that known failures do not fail it.
+compared, so that known failures do not fail it; or names and statuses alone.
 """
 
 from __future__ import annotations
@@ -49,6 +49,13 @@ def render(run: Run, outcomes: Sequence[Outcome], seconds: float, gate: Gate = S
         "checks": [_check(outcome) | _before(outcome, gate) for outcome in outcomes],
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+def baseline(outcomes: Sequence[Outcome]) -> str:
+    """Returns the part of a report that :class:`Baseline` reads, with a line for each check, by name."""
+    ordered = sorted(outcomes, key=lambda outcome: outcome.name)
+    checks = ",\n".join(json.dumps({"name": each.name, "status": each.status.value}) for each in ordered)
+    return f'{{"version": {VERSION}, "checks": [\n{checks}\n]}}\n'
 
 
 def _check(outcome: Outcome) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from harness.seeds import tolerant
 from harness.seeds.tolerant import RefusedRows
 from harness.server import Connection, Server, script, value
 
-FORMAT = 2  # of templates; raise it when the same files would give another database
+FORMAT = 3  # of templates; raise it when the same files would give another database
 _NOT_THERE = ("3F000", "42P01", "42704", "42883")  # no such schema, table, type or role, function
 Build = Callable[[Connection, Project, tuple[Module, ...], ScratchGuard], tuple[RefusedRows, ...] | None]
 

@@ -19,12 +19,13 @@ import psycopg
 from psycopg import sql
 
 from harness.errors import StatementError, TargetError
-from harness.global_objects import Role, ScratchGuard, locks, registry, roles
+from harness.global_objects import Role, ScratchGuard, attributes, locks, registry, roles
+from harness.global_objects.attributes import RolesDifferError
 from harness.project.model import Module, Project
 from harness.scratch import templates
 from harness.scratch.templates import Build, apply_and_load
 from harness.seeds.tolerant import RefusedRows
-from harness.server.connection import Connection, Server, value
+from harness.server.connection import Connection, Server
 
 _STRATEGIES = 150000  # the version that lets one choose how a database is copied
 
@@ -82,6 +83,7 @@ class Workspace:
     run: str
     _numbers: Iterator[int] = field(default_factory=itertools.count, repr=False)
     _made: list[str] = field(default_factory=list, repr=False)
+    _ready: set[str] = field(default_factory=set, repr=False)
 
     def template(self) -> str:
         """Returns the name of the template of these modules; builds it if it does not exist.
@@ -90,10 +92,10 @@ class Workspace:
         """
         wanted = templates.expected(self.maintenance, self.project, self.modules)
         locks.share(self.maintenance, locks.USE, locks.number_of(registry.TEMPLATE, wanted.name))
-        if not self._exists(wanted.name):
+        if not self._is_ready(wanted.name):
             with locks.building(self.maintenance):
-                if not self._exists(wanted.name):
-                    self._build(wanted)
+                if not self._is_ready(wanted.name):
+                    self._build_with_roles(wanted)
         return wanted.name
 
     def skipped(self) -> tuple[str, ...]:
@@ -168,16 +170,43 @@ class Workspace:
                 )
         return name
 
-    def _exists(self, name: str) -> bool:
-        return value(self.maintenance, "select true from pg_database where datname = %s", [name]) is not None
+    def _is_ready(self, name: str) -> bool:
+        """Whether a template is there, and the roles are what they were when it was built; once found, it stays so."""
+        if name not in self._ready:
+            for template in registry.templates(self.maintenance):
+                if template.name == name and template.attributes.items() <= attributes.read(self.maintenance).items():
+                    self._ready.add(name)
+        return name in self._ready
+
+    def _build_with_roles(self, wanted: registry.Template) -> None:
+        """Builds a template; drops others that have made roles otherwise."""
+        found = registry.templates(self.maintenance)
+        stale = [template for template in found if template.name == wanted.name]
+        if stale and not registry.release(self.maintenance, stale):
+            names = ", ".join(stale[0].attributes)
+            raise TargetError(
+                f"roles have been changed since another run began, which uses them: some of {names}",
+                hint="let that run end, and try again",
+            )
+        try:
+            self._build(wanted)
+        except RolesDifferError as error:
+            users = [each for each in found if any(role.name in error.roles for role in each.roles)]
+            if not registry.release(self.maintenance, users):
+                raise
+            self._build(wanted)
 
     def _build(self, wanted: registry.Template) -> None:
         """Builds under a scratch name and renames at the end: a database with a template's name is complete."""
         carried = templates.drop_outdated(self.maintenance, self.project, wanted)
+        if self.server.own:
+            carried = set()
+            registry.drop_strays(self.maintenance)
         name, guard = self.empty(), self.guard()
         try:
             with self.connect(name) as connection:
                 left_out = self.build(connection, self.project, self.modules, guard) or ()
+            guard.require_as_said()
         except BaseException as error:
             with suppress(psycopg.Error, TargetError):
                 self.drop(name)
@@ -190,6 +219,7 @@ class Workspace:
                 roles=tuple({*guard.made.values(), *carried, *self._shared(guard)}),
                 left_out=tuple(each.facts() for each in left_out),
                 skipped=tuple(map(str, guard.skipped)),
+                attributes=guard.attributes(),
             )
             registry.set_comment(self.maintenance, name, built.comment())
             for change in ("allow_connections false", f"rename to {built.name}"):

@@ -18,22 +18,26 @@ from pathlib import Path
 from harness.errors import TargetError
 from harness.server.binaries import Binaries
 from harness.server.connection import Server
-from harness.server.data_directory import ServerDirectory, locate, take
+from harness.server.data_directory import APPLICATION, ServerDirectory, locate, take
 from harness.server.postmaster import KILLED_PAUSES, listening, running, start
 
 START_LOCK = "start.lock"
 
 
 @contextmanager
-def cluster(binaries: Binaries, base: Path, port: Callable[[ServerDirectory], int] | None = None) -> Iterator[Server]:
+def cluster(
+    binaries: Binaries, base: Path, port: Callable[[ServerDirectory], int] | None = None, *, ending: str = APPLICATION
+) -> Iterator[Server]:
     """Runs a private server with its data below ``base`` for as long as any process uses it.
+
+    ``ending``, of its directory's name, tells it from the others there.
 
     With ``port``, which chooses one, it also takes connections by TCP; a server that runs without is restarted.
 
     Raises :class:`TargetError` with the end of the server's log when it does not start.
     """
     try:
-        directory = locate(binaries, base)
+        directory = locate(binaries, base, ending)
         server, users = _join(directory, port)
     except OSError as error:
         raise TargetError(

@@ -90,9 +90,13 @@ class ServerDirectory:
         return self.account.run(command, cwd=self.home).returncode == 0
 
 
-def locate(binaries: Binaries, base: Path) -> ServerDirectory:
+APPLICATION, SCRATCH = "", "-scratch"
+"""Ends of the names of directories: scratch databases have a server, and roles, apart from the application's."""
+
+
+def locate(binaries: Binaries, base: Path, ending: str = APPLICATION) -> ServerDirectory:
     """Chooses directory and account; as root the directory moves where the account can enter, if need be."""
-    name = f"pg{binaries.major}-{binaries.kind}"
+    name = f"pg{binaries.major}-{binaries.kind}{ending}"
     base = base.absolute()
     if not base.exists():
         base.mkdir(parents=True, exist_ok=True)

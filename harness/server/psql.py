@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from psycopg.conninfo import make_conninfo
 
@@ -42,9 +43,18 @@ def _server_directories() -> Iterator[Path]:
 
 def run(server: Server, database: str, arguments: Sequence[str]) -> int:
     """Runs psql in a database, at our terminal, until it ends; returns its exit code."""
+    return _run(server, database, arguments).returncode
+
+
+def output(server: Server, database: str, arguments: Sequence[str]) -> str:
+    """Runs psql in a database; returns what it says, with its errors in their places."""
+    return _run(server, database, arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8").stdout
+
+
+def _run(server: Server, database: str, arguments: Sequence[str], **more: Any) -> subprocess.CompletedProcess[str]:
     options, environment = connection_options({**server.conninfo, "dbname": database})
     with _interrupts_ignored():
-        return subprocess.run([str(psql()), *options, *arguments], env=environment, check=False).returncode
+        return subprocess.run([str(psql()), *options, *arguments], env=environment, check=False, **more)
 
 
 def connection_options(parameters: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:

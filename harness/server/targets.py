@@ -32,6 +32,7 @@ from harness.server.connection import (
     value,
     version_text,
 )
+from harness.server.data_directory import SCRATCH
 
 CHOOSING = ("PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE")  # a PGUSER alone chooses no server
 VARIABLE = "HARNESS_TARGET"
@@ -148,15 +149,17 @@ def read_dotenv(path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def open_server(project: Project, target: Target) -> Iterator[Server]:
+def open_server(project: Project, target: Target, ending: str = SCRATCH) -> Iterator[Server]:
     """Connects to the server of a target, and starts it first where it is a private one of ours.
+
+    ``ending`` chooses between the two private ones: that for scratch databases, and that of the application.
 
     Raises :class:`TargetError`.
     """
     if target.kind == "dsn":
         yield remote(target)
         return
-    with cluster(programs(target), data_directory(project.root, os.environ)) as server:
+    with cluster(programs(target), data_directory(project.root, os.environ), ending=ending) as server:
         yield replace(server, default_database=database_name(project.name))
 
 

@@ -120,7 +120,7 @@ def timeless(text: str) -> str:
 
 
 @pytest.fixture
-def environment(server: Server, cluster_base: Path) -> dict[str, str]:
+def environment(server: Server, scratch_server: Server, cluster_base: Path) -> dict[str, str]:
     """Ours without what would choose another server; the private server is the one the tests keep running."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "HARNESS", "PYTEST"))}
     for name in ("DATABASE_URL", "CI", "NO_COLOR", "FORCE_COLOR"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -78,6 +79,19 @@ def test_lint_wants_files(theirs: Cli) -> None:
     done = theirs.run("lint")
     assert done.returncode == 2
     assert done.stderr.endswith("hint: name the files: harness lint FILE …\n")
+
+
+def test_a_schema_of_one_file_is_linted(cli: Cli) -> None:
+    shutil.rmtree(cli.root / "schema")
+    cli.write("schema.sql", "create table items (id integer);\nSELECT 1;\n")
+    cli.write("project.yml", "name: one\nmodules: [app]\nmigrations: {path: schema.sql}\n")
+    unset = cli.run("lint")
+    assert unset.returncode == 2
+    settings = unset.stderr.partition("hint: write .sqlfluff:\n\n")[2]
+    cli.write(".sqlfluff", settings)
+    done = cli.run("lint")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("schema.sql:2:1: CP01 ")
 
 
 def test_checks_are_proven(theirs: Cli, description: str) -> None:

@@ -30,9 +30,21 @@ def known(cli: Cli) -> Cli:
     assert (code, f"\n  {KNOWN}  checks/app/items.yml:4\n" in said) == (1, True)
     assert said.endswith(
         "\nwrote known.json: commit it, and from the next run on only what is worse than there fails\n"
+        "this run fails as it would have without it\n"
     )
-    jsonschema.validate(json.loads((cli.root / "known.json").read_text()), report_schema())
+    lines = (cli.root / "known.json").read_text().splitlines()
+    assert lines[0] == '{"version": 3, "checks": [' and lines[-1] == "]}"
+    assert lines[1:-1] == sorted(lines[1:-1])
+    assert f'{{"name": "{KNOWN}", "status": "broken"}},' in lines
     return cli
+
+
+def test_a_report_is_a_baseline_too(cli: Cli) -> None:
+    cli.replace(UP, RULE, "")
+    assert cli.run("test", "--seed", "1", "--report", "json", "--report-dir", ".").returncode == 1
+    jsonschema.validate(json.loads((cli.root / "report.json").read_text()), report_schema())
+    (cli.root / "report.json").rename(cli.root / "known.json")
+    assert run(cli)[0] == 0
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -28,7 +28,7 @@ def checks(cli: Cli) -> list[dict[str, Any]]:
 
 
 def test_a_bug_costs_one_check_whatever_the_number_of_workers(
-    cli: Cli, server: Server, planted: dict[str, str]
+    cli: Cli, scratch_server: Server, planted: dict[str, str]
 ) -> None:
     several_tables(cli, "others", "more")
     found = []
@@ -48,7 +48,7 @@ def test_a_bug_costs_one_check_whatever_the_number_of_workers(
         found.append(checks(cli))
     assert found[0] == found[1]
     assert [check["name"] for check in found[0] if check["status"] == "error"] == [CHECK]
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
 
 
 def test_an_error_outranks_a_finding_and_debug_shows_where_it_is_from(cli: Cli, planted: dict[str, str]) -> None:
@@ -60,12 +60,12 @@ def test_an_error_outranks_a_finding_and_debug_shows_where_it_is_from(cli: Cli, 
     assert "          KeyError: 'planted'\n" in done.stdout
 
 
-def test_an_interrupt_that_becomes_another_exception_is_one(cli: Cli, server: Server) -> None:
+def test_an_interrupt_that_becomes_another_exception_is_one(cli: Cli, scratch_server: Server) -> None:
     cli.write("planted/sitecustomize.py", SWALLOWING)
     done = cli.run("test", "--seed", "1", "--workers", "1", PYTHONPATH=str(cli.root / "planted"))
     assert (done.returncode, done.stderr) == (130, "harness: interrupted\n")
     assert "ERROR" not in done.stdout
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
 
 
 def test_fail_fast_stops_at_an_error(cli: Cli, planted: dict[str, str]) -> None:

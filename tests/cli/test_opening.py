@@ -47,16 +47,16 @@ def test_psql_before_anything_was_applied(cli: Cli) -> None:
     )
 
 
-def test_a_scratch_copy_has_the_fixtures_and_is_dropped(cli: Cli, server: Server) -> None:
+def test_a_scratch_copy_has_the_fixtures_and_is_dropped(cli: Cli, scratch_server: Server) -> None:
     cli.write("seeds/app/items.csv", SEEDS)
     query = "delete from app.items returning id, current_database()"
     done = cli.run("psql", "--scratch", "-X", "-q", "-At", "-c", query)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("1|harness_s_")
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
 
 
-def test_ctrl_c_ends_the_query_and_leaves_no_scratch_database(cli: Cli, server: Server) -> None:
+def test_ctrl_c_ends_the_query_and_leaves_no_scratch_database(cli: Cli, scratch_server: Server) -> None:
     running = subprocess.Popen(
         [HARNESS, "psql", "--scratch", "--", "-X", "-c", "select pg_sleep(60)"],
         cwd=cli.root,
@@ -68,7 +68,7 @@ def test_ctrl_c_ends_the_query_and_leaves_no_scratch_database(cli: Cli, server: 
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
     )
     deadline = time.monotonic() + 30
-    with server.connect() as connection:
+    with scratch_server.connect() as connection:
         while not connection.execute("select from pg_stat_activity where query = 'select pg_sleep(60)'").fetchall():
             assert time.monotonic() < deadline and running.poll() is None
             time.sleep(0.05)
@@ -76,7 +76,7 @@ def test_ctrl_c_ends_the_query_and_leaves_no_scratch_database(cli: Cli, server: 
     _, said = running.communicate(timeout=30)
     assert "canceling statement due to user request" in said
     assert running.returncode == 1
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
 
 
 def test_a_password_is_no_argument_of_psql(cli: Cli, database: tuple[Server, str], tmp_path: Path) -> None:
@@ -147,26 +147,31 @@ def test_reset_is_refused_on_a_server_of_somebody_else(cli: Cli, database: tuple
 CHECK = "app.items.check.items_amount_positive"
 
 
-def test_replay_shows_what_the_run_has_caught(cli: Cli, server: Server) -> None:
+def test_replay_shows_what_the_run_has_caught(cli: Cli, scratch_server: Server) -> None:
     cli.replace("schema/app/001_items.up.sql", ",\n    constraint items_amount_positive check (amount > 0)", "")
     red = cli.run("test", "--seed", "1")
     assert red.returncode == 1
     (replay,) = [line.split()[1:] for line in red.stdout.splitlines() if line.startswith("          replay:   ")]
     assert replay == ["harness", "replay", CHECK]
     shown = cli.run(*replay[1:])
-    assert (shown.returncode, shown.stderr) == (0, "")
+    assert (shown.returncode, shown.stderr) == (1, "")
     lines = shown.stdout.splitlines()
     probe = lines[lines.index("savepoint probe;") :]
     assert probe[2].startswith('insert into "app"."items" ') and probe[3] == "INSERT 0 1"
     expected = ["expected: '0' refused by items_amount_positive (23514)", "actual:   accepted"]
-    assert lines[-5:] == ["ROLLBACK", "", *expected, "now:       accepted, rows: 1"]
-    assert scratch_databases(server) == []
+    assert lines[-6:] == ["ROLLBACK", "", *expected, "now:       accepted, rows: 1", "the fault is there"]
+    assert scratch_databases(scratch_server) == []
     cli.write("schema/app/001_items.up.sql", UP)
     refused = cli.run("replay", CHECK)
-    assert refused.returncode == 0
+    assert (refused.returncode, refused.stderr) == (0, "")
     said = 'new row for relation "items" violates check constraint "items_amount_positive"'
-    assert refused.stdout.splitlines()[-3:] == [*expected, f"now:       refused: {said} (23514)"]
-    assert refused.stderr.count("ERROR") == 1 and said in refused.stderr
+    now = [f"now:       refused: {said} (23514)", "the fault is gone: now it is as expected"]
+    assert refused.stdout.splitlines()[-4:] == [*expected, *now]
+    assert refused.stdout.count("ERROR") == 1
+    cli.replace("schema/app/001_items.up.sql", "amount > 0", "amount > 0 and false")
+    untried = cli.run("replay", CHECK)
+    assert untried.returncode == 2
+    assert untried.stdout.splitlines()[-1] == "this could not be tried: what stands before is refused"
 
 
 def test_replay_of_what_did_not_fail_or_is_no_check(cli: Cli) -> None:

@@ -48,19 +48,19 @@ repeat with: harness test --select app.items.check.items_amount_positive --profi
 """
 
 
-def test_green(cli: Cli, server: Server) -> None:
+def test_green(cli: Cli, scratch_server: Server) -> None:
     done = cli.run("test", "--seed", "1")
     assert (done.returncode, done.stderr) == (0, "")
-    assert timeless(done.stdout) == f"{server.description}, app: 1 migration, 4 rules, 6 checks\n{GREEN}"
-    assert scratch_databases(server) == []
+    assert timeless(done.stdout) == f"{scratch_server.description}, app: 1 migration, 4 rules, 6 checks\n{GREEN}"
+    assert scratch_databases(scratch_server) == []
 
 
-def test_red_by_name_when_the_rule_is_gone_and_green_again(cli: Cli, server: Server) -> None:
+def test_red_by_name_when_the_rule_is_gone_and_green_again(cli: Cli, scratch_server: Server) -> None:
     cli.replace("schema/app/001_items.up.sql", RULE, "")
     arguments = ("test", "--seed", "1", "--select", "kind:check")
     done = cli.run(*arguments)
     assert (done.returncode, done.stderr) == (1, "")
-    assert timeless(done.stdout) == f"{server.description}, app: 1 migration, 3 rules, 1 check\n{RED}"
+    assert timeless(done.stdout) == f"{scratch_server.description}, app: 1 migration, 3 rules, 1 check\n{RED}"
     assert "-- actual:   accepted\n" in (cli.root / SCRIPT).read_text()
     cli.replace("schema/app/001_items.up.sql", "primary key (id)", f"primary key (id){RULE}")
     assert cli.run(*arguments).returncode == 0
@@ -172,28 +172,28 @@ def test_reports(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_leaves_no_scratch_database(cli: Cli, server: Server, number: signal.Signals) -> None:
+def test_interrupted_leaves_no_scratch_database(cli: Cli, scratch_server: Server, number: signal.Signals) -> None:
     cli.replace("project.yml", "dev: {scenarios: 2}", "dev: {scenarios: 5000}")
     with cli.start("test") as running:
         assert running.stdout is not None
         for line in running.stdout:
             if line.startswith("  proved"):
                 break
-        assert scratch_databases(server) != []
+        assert scratch_databases(scratch_server) != []
         running.send_signal(number)
         _, said = running.communicate(timeout=60)
     assert (running.returncode, said) == (130, "harness: interrupted\n")
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
 
 
-def test_nobody_reads_on(cli: Cli, server: Server) -> None:
+def test_nobody_reads_on(cli: Cli, scratch_server: Server) -> None:
     with cli.start("test", "--profile", "nightly") as running:
         assert running.stdout is not None and running.stderr is not None
         running.stdout.readline()
         running.stdout.close()
         assert running.stderr.read() == ""
     assert running.returncode == 2
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
 
 
 def test_long_lines_do_not_wrap_in_a_pipe_and_nothing_is_coloured(cli: Cli) -> None:
@@ -254,7 +254,9 @@ def with_seeds(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.nightly), "2"])
-def test_seeds_that_the_schema_refuses_are_broken_and_the_checks_go_on(cli: Cli, server: Server, workers: str) -> None:
+def test_seeds_that_the_schema_refuses_are_broken_and_the_checks_go_on(
+    cli: Cli, scratch_server: Server, workers: str
+) -> None:
     with_seeds(cli)
     for _ in range(2):  # the second one finds the template of the first
         done = cli.run("test", "--seed", "1", "--workers", workers, "--report", "junit,json")
@@ -307,7 +309,7 @@ def test_seed_and_apply_are_refused_as_a_whole(cli: Cli, server: Server) -> None
 
 
 @pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.nightly)])
-def test_a_statement_that_never_ends_is_unreliable(cli: Cli, server: Server, workers: str) -> None:
+def test_a_statement_that_never_ends_is_unreliable(cli: Cli, scratch_server: Server, workers: str) -> None:
     cli.replace("project.yml", "dev: {scenarios: 2}", "dev: {scenarios: 2, timeout: 300ms}")
     cli.replace(
         "schema/app/001_items.up.sql",
@@ -327,10 +329,62 @@ create trigger wait before insert on app.items for each row execute function app
     reason = "a statement was cancelled that did not end within 0.3 s: insert into "
     assert f'          reason:   {reason}"app"."items" ' in done.stdout
     assert f"\nunreliable: {reason}" in done.stdout
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
 
 
-def test_a_role_in_use_is_neither_made_nor_dropped_where_migrations_go_up_and_down(cli: Cli, server: Server) -> None:
+ROLE = "create role harness_cli_clerk"
+SHUT = """\
+create schema app;
+create table app.items (id integer constraint items_pkey primary key, owner text);
+alter table app.items enable row level security;
+alter table app.items force row level security;
+create policy items_own on app.items for select to harness_cli_clerk using (owner = current_setting('app.owner', true));
+grant usage on schema app to harness_cli_clerk;
+grant select on app.items to harness_cli_clerk;
+"""
+OWN_ROWS = """\
+table: app.items
+checks:
+  - row_security: own items
+    as: harness_cli_clerk
+    claims: {app.owner: $owner}
+    sees: owner = $owner
+"""
+
+
+def test_no_role_of_the_application_is_one_of_scratch_databases(cli: Cli, server: Server) -> None:
+    """A role that was applied hides nothing of what the files say, and nothing that is only tested changes it."""
+    select = ("test", "--seed", "1", "--select", "kind:row_security")
+    cli.write("schema/app/001_items.up.sql", f"{ROLE};\n{SHUT}")
+    cli.write("schema/app/001_items.down.sql", "drop schema app cascade;\ndrop role harness_cli_clerk;\n")
+    cli.write("checks/app/items.yml", OWN_ROWS)
+    green = cli.run(*select)
+    assert green.returncode == 0, green.stdout + green.stderr
+    assert cli.run("apply").returncode == 0
+    try:
+        cli.write("schema/app/001_items.up.sql", f"{ROLE} bypassrls;\n{SHUT}")
+        assert "\n  BROKEN   row_security own items " in cli.run(*select).stdout
+        cli.write("schema/app/001_items.up.sql", SHUT)
+        gone = cli.run(*select)
+        assert (gone.returncode, 'role "harness_cli_clerk" does not exist' in gone.stderr) == (2, True)
+        cli.write("schema/app/001_items.up.sql", f"{ROLE};\n{SHUT}")
+        cli.write("schema/app/002_more.up.sql", "alter role harness_cli_clerk bypassrls;\n")
+        cli.write("schema/app/002_more.down.sql", "alter role harness_cli_clerk nobypassrls;\n")
+        assert cli.run(*select).returncode == 1
+        with server.connect() as connection:
+            row = connection.execute("select rolbypassrls from pg_roles where rolname = 'harness_cli_clerk'").fetchone()
+        assert row == (False,)
+        cli.write("schema/app/002_more.up.sql", "select 1;\n")
+        again = cli.run(*select)
+        assert (again.returncode, "not run" in again.stdout) == (0, False)
+    finally:
+        cli.write("schema/app/001_items.up.sql", f"{ROLE};\n{SHUT}")
+        assert cli.run("rollback", "--all").returncode == 0
+
+
+def test_a_role_in_use_is_neither_made_nor_dropped_where_migrations_go_up_and_down(
+    cli: Cli, scratch_server: Server
+) -> None:
     up = "create role harness_cli_reader;\ngrant usage on schema app to harness_cli_reader;\n"
     cli.write("schema/app/002_reader.up.sql", up)
     cli.write("schema/app/002_reader.down.sql", "drop owned by harness_cli_reader;\ndrop role harness_cli_reader;\n")
@@ -339,17 +393,17 @@ def test_a_role_in_use_is_neither_made_nor_dropped_where_migrations_go_up_and_do
         done = cli.run("test", "--select", "kind:rollback", "--workers", "1")
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
         assert "1 proved, 0 present, 0 broken" in done.stdout
-    with server.connect() as connection:
+    with scratch_server.connect() as connection:
         assert connection.execute("select to_regrole('harness_cli_reader') is not null").fetchone() == (True,)
     assert "dropped role harness_cli_reader" in cli.run("clean").stdout
 
 
 def test_the_command_that_repeats_it_says_which_project_and_that_there_was_a_connection_string(
-    cli: Cli, server: Server
+    cli: Cli, scratch_server: Server
 ) -> None:
     cli.replace("schema/app/001_items.up.sql", RULE, "")
     above = Cli(cli.root.parent, cli.name, cli.environment)
-    dsn = make_conninfo(**{**server.conninfo, "dbname": "postgres", "password": "secret"})
+    dsn = make_conninfo(**{**scratch_server.conninfo, "dbname": "postgres", "password": "secret"})
     red = above.run("--project", cli.root.name, "test", "--seed", "1", "--select", "kind:check", "--target", dsn)
     assert red.returncode == 1, red.stderr
     check = "app.items.check.items_amount_positive"

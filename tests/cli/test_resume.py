@@ -60,14 +60,14 @@ def slow(cli: Cli) -> Cli:
 
 
 @contextmanager
-def brake(cli: Cli, server: Server) -> Iterator[None]:
-    with connect({**server.conninfo, "application_name": f"brake {cli.name}"}):
+def brake(cli: Cli, scratch_server: Server) -> Iterator[None]:
+    with connect({**scratch_server.conninfo, "application_name": f"brake {cli.name}"}):
         yield
 
 
-def interrupted(cli: Cli, server: Server, number: signal.Signals, *arguments: str) -> tuple[int, str, str]:
+def interrupted(cli: Cli, scratch_server: Server, number: signal.Signals, *arguments: str) -> tuple[int, str, str]:
     """A run that is ended by a signal once the first table is through: its code and all that it says."""
-    with brake(cli, server), cli.start("test", *arguments) as running:
+    with brake(cli, scratch_server), cli.start("test", *arguments) as running:
         assert running.stdout is not None
         before = ""
         while "declared" not in before:
@@ -100,12 +100,12 @@ def timed(document: dict[str, Any]) -> dict[str, Any]:
     [(signal.SIGINT, "2"), (signal.SIGHUP, "1"), pytest.param(signal.SIGHUP, "2", marks=pytest.mark.nightly)],
 )
 def test_an_interrupted_run_says_what_it_has_found_and_is_resumed(
-    slow: Cli, server: Server, number: signal.Signals, workers: str
+    slow: Cli, scratch_server: Server, number: signal.Signals, workers: str
 ) -> None:
     arguments = ("--workers", workers, "--report", "json")
-    code, said, complaint = interrupted(slow, server, number, "--seed", "3", *arguments)
+    code, said, complaint = interrupted(slow, scratch_server, number, "--seed", "3", *arguments)
     assert (code, complaint) == (130, "harness: interrupted\n")
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
     found = report(slow)
     proved = len(found["checks"])
     assert (proved >= 6, found["totals"]["not_tried"] > 0) == (True, True)
@@ -134,11 +134,11 @@ def test_an_interrupted_run_says_what_it_has_found_and_is_resumed(
     )
 
 
-def test_in_ci_it_is_repeated_and_its_report_is_not_green(slow: Cli, server: Server) -> None:
+def test_in_ci_it_is_repeated_and_its_report_is_not_green(slow: Cli, scratch_server: Server) -> None:
     """Nothing is left of the machine that the run was on."""
     cli = Cli(slow.root, slow.name, {**slow.environment, "CI": "true"})
     options = ("--profile", "dev", "--seed", "3", "--workers", "1", "--report", "junit")
-    code, said, _ = interrupted(cli, server, signal.SIGTERM, *options)
+    code, said, _ = interrupted(cli, scratch_server, signal.SIGTERM, *options)
     assert code == 130
     left, again = said.splitlines()[-2:]
     assert again == "repeat with: harness test --profile dev --seed 3"
@@ -146,8 +146,10 @@ def test_in_ci_it_is_repeated_and_its_report_is_not_green(slow: Cli, server: Ser
     assert [error.get("message") for error in junit.iter("error")] == [f"{left.split()[0]} checks not tried"]
 
 
-def test_a_run_that_is_killed_is_resumed(slow: Cli, server: Server) -> None:
-    code, _, complaint = interrupted(slow, server, signal.SIGKILL, "--select", "app.items", "--select", "app.later")
+def test_a_run_that_is_killed_is_resumed(slow: Cli, scratch_server: Server) -> None:
+    code, _, complaint = interrupted(
+        slow, scratch_server, signal.SIGKILL, "--select", "app.items", "--select", "app.later"
+    )
     assert (code, complaint) == (-signal.SIGKILL, "")
     # It goes on only with what would find the same.
     for arguments, changed in (
@@ -172,12 +174,12 @@ def test_a_run_that_is_killed_is_resumed(slow: Cli, server: Server) -> None:
     resumed = slow.run("test", "--resume", "--quiet")
     assert (resumed.returncode, resumed.stderr) == (0, "")
     assert len(resumed.stdout.splitlines()) == 3  # what is proved is not told
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
 
 
-def test_what_is_broken_is_resumed_with_its_counterexamples(slow: Cli, server: Server) -> None:
+def test_what_is_broken_is_resumed_with_its_counterexamples(slow: Cli, scratch_server: Server) -> None:
     slow.replace("schema/app/001_items.up.sql", "check (amount > 0)", "check (amount > 1)")
-    code, said, _ = interrupted(slow, server, signal.SIGTERM, "--seed", "1", "--workers", "1")
+    code, said, _ = interrupted(slow, scratch_server, signal.SIGTERM, "--seed", "1", "--workers", "1")
     assert code == 130
     resumed = slow.run("test", "--resume", "--quiet")
     assert resumed.returncode == 1

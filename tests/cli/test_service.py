@@ -291,6 +291,12 @@ def test_the_words_of_a_report_are_explained(cli: Cli, word: str) -> None:
     assert cli.run("explain", word).stdout.startswith(f"{word}: ")
 
 
+def test_all_verdicts_are_explained_at_once(cli: Cli) -> None:
+    said = cli.run("explain", "verdicts").stdout
+    assert [word for word in ("proved", "present", "unreliable", "broken", "error") if f"{word}: " not in said] == []
+    assert "did you mean 'verdicts'?" in cli.run("explain", "verdict").stderr
+
+
 def test_what_else_lint_says_is_explained(cli: Cli) -> None:
     assert cli.run("explain", "comment").stdout.startswith("## comment\n")  # a kind before a rule
     assert cli.run("explain", "LT05").stdout == cli.run("explain", "layout.long_lines").stdout
@@ -320,17 +326,17 @@ def test_a_name_that_nothing_has(cli: Cli, name: str, meant: str) -> None:
     )
 
 
-def test_clean_and_doctor(cli: Cli, server: Server) -> None:
+def test_clean_and_doctor(cli: Cli, scratch_server: Server) -> None:
     cli.run("test")
     cleaned = cli.run("clean")
     assert (cleaned.returncode, cleaned.stderr) == (0, "")
     assert cleaned.stdout.startswith("dropped template harness_t_")
     assert cleaned.stdout.endswith(f" of project {cli.name}\n")
     assert cli.run("clean").stdout == "nothing to do\n"
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
     seen = cli.run("doctor")
     assert (seen.returncode, seen.stderr) == (0, "")
-    assert f"ok       target embedded: {server.description}\n" in seen.stdout
+    assert f"ok       target embedded: {scratch_server.description}\n" in seen.stdout
 
 
 def test_doctor_advises_and_fails_on_a_problem(cli: Cli) -> None:

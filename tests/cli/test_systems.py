@@ -71,7 +71,7 @@ def test_everything_goes_up_and_down_and_up_again(systems: Cli, server: Server, 
 
 
 @pytest.mark.parametrize("module", [module.name for module in MODULES if module.depends_on])
-def test_a_module_needs_none_of_the_others(systems: Cli, server: Server, module: str) -> None:
+def test_a_module_needs_none_of_the_others(systems: Cli, server: Server, scratch_server: Server, module: str) -> None:
     needed = tuple(each.name for each in load(systems.root).with_dependencies([module]))
     others = {each.name for each in MODULES} - set(needed)
     assert others
@@ -81,7 +81,7 @@ def test_a_module_needs_none_of_the_others(systems: Cli, server: Server, module:
     assert [name for name in identities if name.partition(".")[0] in others] == []
     said = run(systems, "test", "--select", f"{module},kind:privileges")
     assert " 0 broken, 0 unreliable" in said
-    assert template_modules(systems, server) == [needed]
+    assert template_modules(systems, scratch_server) == [needed]
 
 
 def test_a_module_is_taken_back_without_the_others(systems: Cli, server: Server) -> None:
@@ -106,11 +106,11 @@ def template_modules(cli: Cli, server: Server) -> list[tuple[str, ...]]:
         return [template.modules for template in registry.templates(connection) if template.root == root]
 
 
-def test_modules_of_several_checks_come_with_what_they_depend_on(systems: Cli, server: Server) -> None:
+def test_modules_of_several_checks_come_with_what_they_depend_on(systems: Cli, scratch_server: Server) -> None:
     names = ["intents.intent_executions.columns", "orchestrator.orchestrator_runs.columns"]
     said = run(systems, "test", "--select", names[1], "--select", names[0])
     assert "0 proved, 2 present, 0 broken, 0 unreliable" in said
-    assert template_modules(systems, server) == [("platform", "intents", "orchestrator")]
+    assert template_modules(systems, scratch_server) == [("platform", "intents", "orchestrator")]
 
 
 def test_a_module_without_checks_is_built_unless_others_are_selected(cli: Cli) -> None:

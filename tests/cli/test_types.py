@@ -262,8 +262,8 @@ def test_options(project: Project) -> None:
     assert (project.root / "types/pydantic/app.py").exists()
 
 
-def test_a_role_has_shapes_of_what_it_may_do(project: Project, server: Server) -> None:
-    with server.connect() as connection:
+def test_a_role_has_shapes_of_what_it_may_do(project: Project, scratch_server: Server) -> None:
+    with scratch_server.connect() as connection:
         connection.execute(f"drop role if exists {ROLE}".encode())
         connection.execute(f"create role {ROLE}".encode())
     project.write(

@@ -70,11 +70,11 @@ def gone(process: int) -> bool:
     return status.rpartition(")")[2].split()[0] == "Z"
 
 
-def at_work(cli: Cli, server: Server, count: int) -> Callable[[], bool]:
+def at_work(cli: Cli, scratch_server: Server, count: int) -> Callable[[], bool]:
     """Whether that many workers have a database each and are trying something in it."""
 
     def found() -> bool:
-        with server.connect() as connection:
+        with scratch_server.connect() as connection:
             rows = connection.execute(
                 "select distinct datname from pg_stat_activity"
                 " where application_name like 'harness worker %' and datname like 'harness_s_%'"
@@ -84,7 +84,7 @@ def at_work(cli: Cli, server: Server, count: int) -> Callable[[], bool]:
     return found
 
 
-def test_tables_are_told_when_their_last_check_is_in(cli: Cli, server: Server) -> None:
+def test_tables_are_told_when_their_last_check_is_in(cli: Cli, scratch_server: Server) -> None:
     several_tables(cli, "others", "more")
     # The last table is over soonest: of the others one check each is slow.
     for number, name in ((1, "items"), (2, "others")):
@@ -103,7 +103,7 @@ def test_tables_are_told_when_their_last_check_is_in(cli: Cli, server: Server) -
     # Each whole, in the files' order within; and so are the reports.
     assert sorted(tables[1:-1]) == sorted(one.stdout.split("\n\n")[1:-1])
     assert told == outcomes(cli)
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
 
 
 def test_a_run_that_is_over_soon_takes_one_worker(cli: Cli) -> None:
@@ -112,14 +112,14 @@ def test_a_run_that_is_over_soon_takes_one_worker(cli: Cli) -> None:
     assert (f", {min(os.cpu_count() or 1, 8)} workers\n" in cli.run("test").stdout) == ((os.cpu_count() or 1) > 1)
 
 
-def test_fail_fast_ends_with_the_same_check(cli: Cli, server: Server) -> None:
+def test_fail_fast_ends_with_the_same_check(cli: Cli, scratch_server: Server) -> None:
     several_tables(cli, "others", "more")
     cli.replace("schema/app/003_more.up.sql", KEPT, "check (amount > 1)")
     cli.replace("schema/app/001_items.up.sql", KEPT, "check (amount > 1)")
     alone = run(cli, "--fail-fast", "--workers", "1")
     assert run(cli, "--fail-fast", "--workers", "2") == alone
     assert [check["status"] in ("proved", "present") for check in alone].count(False) == 1
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
 
 
 def test_all_shards_have_what_one_run_has(cli: Cli) -> None:
@@ -178,11 +178,11 @@ def test_without_dask_it_is_said_how_to_get_it(cli: Cli) -> None:
     )
 
 
-def test_a_worker_that_is_killed_is_told(cli: Cli, server: Server) -> None:
+def test_a_worker_that_is_killed_is_told(cli: Cli, scratch_server: Server) -> None:
     several_tables(cli, "others")
     cli.replace("project.yml", *SLOW)
     with cli.start("test", "--workers", "2") as running:
-        until(at_work(cli, server, 2))
+        until(at_work(cli, scratch_server, 2))
         others = workers(running)
         assert len(others) == 2
         os.kill(others[0], signal.SIGKILL)
@@ -190,7 +190,7 @@ def test_a_worker_that_is_killed_is_told(cli: Cli, server: Server) -> None:
     assert running.returncode == 2
     assert said.startswith("a worker ended in the middle of its work: it was killed, or")
     assert "Traceback" not in said
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
     assert all(map(gone, others))
 
 
@@ -204,12 +204,12 @@ def test_a_worker_that_is_killed_is_told(cli: Cli, server: Server) -> None:
     ],
 )
 def test_interrupted_leaves_no_worker_and_no_database(
-    cli: Cli, server: Server, number: signal.Signals, to_all: bool
+    cli: Cli, scratch_server: Server, number: signal.Signals, to_all: bool
 ) -> None:
     several_tables(cli, "others")
     cli.replace("project.yml", *SLOW)
     with cli.start("test", "--workers", "2") as running:
-        until(at_work(cli, server, 2))
+        until(at_work(cli, scratch_server, 2))
         others = workers(running)
         if to_all:  # as a terminal does, also to what Python starts for itself
             for each in children(running):
@@ -217,12 +217,12 @@ def test_interrupted_leaves_no_worker_and_no_database(
         running.send_signal(number)
         _, said = ended(running)
     assert (running.returncode, said) == (130, "harness: interrupted\n")
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
     assert all(map(gone, others))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_interrupted_while_workers_start(cli: Cli, server: Server, number: signal.Signals) -> None:
+def test_interrupted_while_workers_start(cli: Cli, scratch_server: Server, number: signal.Signals) -> None:
     cli.replace("project.yml", *SLOW)
     with cli.start("test", "--workers", "2") as running:
         until(lambda: bool(workers(running)))
@@ -231,28 +231,28 @@ def test_interrupted_while_workers_start(cli: Cli, server: Server, number: signa
             os.kill(each, number)
         _, said = ended(running)
     assert (running.returncode, said) == (130, "harness: interrupted\n")
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
 
 
-def test_workers_do_not_outlive_a_run_that_is_killed(cli: Cli, server: Server) -> None:
+def test_workers_do_not_outlive_a_run_that_is_killed(cli: Cli, scratch_server: Server) -> None:
     several_tables(cli, "others")
     cli.replace("project.yml", *SLOW)
     with cli.start("test", "--workers", "2") as running:
-        until(at_work(cli, server, 2))
+        until(at_work(cli, scratch_server, 2))
         others = workers(running)
         running.kill()
         until(lambda: all(map(gone, others)))
         ended(running)
     assert cli.run("clean").returncode == 0  # the next run tidies up after it
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []
 
 
-def test_a_server_that_goes_away_is_told(cli: Cli, server: Server) -> None:
+def test_a_server_that_goes_away_is_told(cli: Cli, scratch_server: Server) -> None:
     several_tables(cli, "others")
     cli.replace("project.yml", *SLOW)
     with cli.start("test", "--workers", "2") as running:
-        until(at_work(cli, server, 2))
-        with server.connect() as connection:
+        until(at_work(cli, scratch_server, 2))
+        with scratch_server.connect() as connection:
             query = sql.SQL(
                 "select pg_terminate_backend(pid) from pg_stat_activity"
                 " where application_name like 'harness%' and pid <> pg_backend_pid()"
@@ -263,4 +263,4 @@ def test_a_server_that_goes_away_is_told(cli: Cli, server: Server) -> None:
     assert said.startswith("the server went away"), said
     assert "Traceback" not in said
     cli.run("clean")
-    assert scratch_databases(server) == []
+    assert scratch_databases(scratch_server) == []

@@ -325,7 +325,7 @@ def test_no_settings(tmp_path: Path) -> None:
         lint(tmp_path)
     assert str(caught.value) == (
         ".sqlfluff: sqlfluff: No dialect was specified\n"
-        "hint: write a .sqlfluff with '[sqlfluff]' and 'dialect = postgres'"
+        "hint: write .sqlfluff:\n\n[sqlfluff]\ndialect = postgres\ntemplater = raw"
     )
 
 

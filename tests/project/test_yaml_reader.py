@@ -139,24 +139,39 @@ COMMENT = (
         ("a: #x", COMMENT % (3, "''", 'a: "#x"')),
         (
             "a: {k: x #>> '{a}' is null, l: m}",
-            "a.yml:1:10: not valid YAML: expected ',' or '}', but got '<stream end>' (while parsing a flow mapping, "
-            "line 1)\nhint: quote the value: \"x #>> '{a}' is null\"",
+            "a.yml:1:10: not valid YAML: the bracket or brace of line 1 is not closed before this, or a "
+            "comma is missing\n"
+            "hint: quote the value: \"x #>> '{a}' is null\"",
         ),
         (
             "a: {k: text[], l: m}",
-            "a.yml:1:12: not valid YAML: expected ',' or '}', but got '[' (while parsing a flow mapping, line 1)\n"
+            "a.yml:1:12: not valid YAML: the bracket or brace of line 1 is not closed before this, or a "
+            "comma is missing\n"
             'hint: quote the value: "text[]"',
         ),
         (
             "a: {k: x in ('a','b'), l: m}",
-            "a.yml:1:21: not valid YAML: expected ',' or '}', but got '<scalar>' (while parsing a flow mapping, "
-            "line 1)\nhint: quote the value: \"x in ('a','b')\"",
+            "a.yml:1:21: not valid YAML: the bracket or brace of line 1 is not closed before this, or a "
+            "comma is missing\n"
+            "hint: quote the value: \"x in ('a','b')\"",
         ),
         (
             "a: '{}'::jsonb",
-            "a.yml:1:8: not valid YAML: expected <block end>, but found '<scalar>' (while parsing a block mapping, "
-            "line 1)\nhint: quote the value: \"'{}'::jsonb\"",
+            "a.yml:1:8: not valid YAML: there is more after the end of a value: a quote is missing or one too many, or "
+            "the line is not indented like those from line 1 on\nhint: quote the value: \"'{}'::jsonb\"",
         ),
+        (
+            "a: 1\n  b: 2\n",
+            "a.yml:2:4: not valid YAML: a colon that is not expected: a value with a colon in it needs quotes, and a "
+            "key is indented like the others beside it",
+        ),
+        (
+            "a:\n  b: 1\n  - c: 2\n",
+            "a.yml:3:3: not valid YAML: an item of a list among keys, which begin in line 2: it is not indented as it "
+            "should be, or has a dash too many",
+        ),
+        ("a: 1\nb\nc: 2\n", "a.yml:3:1: not valid YAML: line 2 is neither a key with a colon nor an item with a dash"),
+        ("  a: 1\nb: 2\n", "a.yml:2:1: not valid YAML: this line is not indented like the first one"),
         (
             "a:\n  - b: 1\n   c: 2\n",
             "a.yml:3:4: not valid YAML: this line is not indented like those that begin in line 2",
@@ -168,7 +183,8 @@ COMMENT = (
         ),
         (
             "a: b = 'c: d'",
-            "a.yml:1:10: not valid YAML: mapping values are not allowed here\nhint: quote the value: \"b = 'c: d'\"",
+            "a.yml:1:10: not valid YAML: a colon that is not expected: a value with a colon in it needs quotes, and a "
+            "key is indented like the others beside it\nhint: quote the value: \"b = 'c: d'\"",
         ),
     ],
 )
@@ -198,7 +214,7 @@ def test_what_yaml_would_tear(text: str, message: str) -> None:
         ("é: b\x07\n", "a.yml:1:5: not valid YAML: the character U+0007 may not stand in a file"),
         (
             "a: 'b\n",
-            "a.yml:2:1: not valid YAML: found unexpected end of stream (while scanning a quoted scalar, line 1)\n"
+            "a.yml:2:1: not valid YAML: the quote of line 1 has no other half\n"
             "hint: the file ends before something is closed: a bracket, a brace or a quote lacks its other half",
         ),
         ("? [a]\n: b\n", "a.yml:1:3: expected a key, found a list"),

@@ -23,7 +23,7 @@ for name in ("postgast", "harness.proving.prover", "harness.project.load", "harn
 
 
 @pytest.fixture
-def on_our_server(server: Server, cluster_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def on_our_server(scratch_server: Server, cluster_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Projects find the server that runs already; nothing else in the environment chooses one."""
     for name in [
         name for name in os.environ if name.startswith("PG") or name in ("CI", "DATABASE_URL", "HARNESS_TARGET")
@@ -47,11 +47,11 @@ def run(pytester: pytest.Pytester, on_our_server: None) -> Run:
 
 
 @pytest.fixture
-def scratch(server: Server) -> Iterator[Callable[[], set[str]]]:
+def scratch(scratch_server: Server) -> Iterator[Callable[[], set[str]]]:
     """The scratch databases there are beside those that stood before the test."""
 
     def names() -> set[str]:
-        with server.connect() as connection:
+        with scratch_server.connect() as connection:
             found = connection.execute("select datname from pg_database where datname like 'harness\\_s\\_%'")
             return {name for (name,) in found}
 
