@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import psycopg
 
+from harness.catalog.canonical import look_in
 from harness.catalog.model import Column, Table
 from harness.probes.statement import identifier, literal
 from harness.project.model import Tuple
@@ -93,7 +94,7 @@ class Oracle:
     ) -> list[tuple[Answer, ...]]:
         """For each row of values for ``columns`` the answer of each predicate; other columns are NULL.
 
-        Names in predicates are looked up in the table's schema first, then in ``public``.
+        Names in predicates are looked up in the table's schema first, then in ``public``, then where sessions look.
         Raises ``psycopg.Error`` if a predicate is wrong whatever the values (an unknown column or function).
         """
         if not rows or not predicates:
@@ -142,11 +143,9 @@ class Oracle:
 
     @contextmanager
     def _search_path(self, table: Table) -> Iterator[None]:
-        """A transaction that looks names up in the table's schema, then in ``public``; it is rolled back."""
+        """A transaction that looks names up in the table's schema first; it is rolled back."""
         with self._connection.transaction(force_rollback=True):
-            self._connection.execute(
-                f"set local search_path to {identifier(table.name.schema)}, public, pg_temp".encode()
-            )
+            self._connection.execute(look_in(table.name.schema))
             yield
 
     def _records(self, table: Table, documents: str) -> str:
