@@ -237,23 +237,41 @@ class Pools:
 
         return self.cached(("reusable rows", table.name, frozenset(known.items())), found)
 
-    def capacity(self, table: Table) -> int | None:
-        """The number of rows after which a unique key runs out of values; None if there is no such number."""
+    def capacity(self, table: Table, fixed: Values | None = None) -> int | None:
+        """The number of rows with the ``fixed`` values after which a unique key runs out; None without such a number.
+
+        A key with a predicate counts if the fixed values alone say that it is true.
+        """
+        known = fixed or {}
 
         def found() -> int | None:
-            sizes = [self._key_capacity(table, key) for key in table.unique_keys]
+            keys = (key for key in table.unique_keys if not key.predicate or self.is_true(table, key.predicate, known))
+            sizes = [self._key_capacity(table, key, known) for key in keys]
             return min((size for size in sizes if size is not None), default=None)
 
-        return self.cached(("capacity", table.name), found)
+        return self.cached(("capacity", table.name, tuple(known.items())), found)
 
-    def _key_capacity(self, table: Table, key: Index) -> int | None:
+    def is_true(self, table: Table, predicate: str, row: Values) -> bool:
+        """Whether a predicate is true of a row, as far as it has values."""
+        columns = deciding_columns(table, predicate)
+        values = tuple(row.get(column) for column in columns)
+        if not row.keys() >= {*columns}:
+            return False
+        return self.cached(
+            ("true", table.name, predicate, values),
+            lambda: self.oracle.answers(table, columns, [values], [predicate])[0][0] is Answer.TRUE,
+        )
+
+    def _key_capacity(self, table: Table, key: Index, fixed: Values) -> int | None:
         """The number of values that a unique key can have; None if one of its columns can be anything."""
         if len(key.columns) != len(key.keys):
-            return None if key.predicate or len(key.keys) > 1 else self._expression_capacity(table, key)
+            return None if len(key.keys) > 1 else self._expression_capacity(table, key)
         sizes = []
         pools = {column: pool for pool in self.of(table) for column in pool.columns}
         for column in map(table.column, key.columns):
-            if column.name in pools:
+            if column.name in fixed:
+                sizes.append(1)
+            elif column.name in pools:
                 sizes.append(len({*pools[column.name].of_column(column.name)}))
             elif column.base_kind == "e" or column.base_name == "bool":
                 sizes.append(len(column.labels) or 2)
