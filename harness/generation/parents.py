@@ -70,11 +70,8 @@ class Parents:
         table, row = pending.table, pending.row
         chosen = {name for pool in pending.pools for name in pool.valued if row[name] is not None} - {*pending.fixed}
         settled = chosen | {*pending.fixed}
-        keys = table.widest_first
-        if self._ancestors is not None:
-            # The other parents have to agree with the fixed ones.
-            keys = tuple(sorted(keys, key=lambda each: not set(pending.fixed).issuperset(each.columns)))
-        for key in keys:
+        # The other parents have to agree with those that the fixed values decide.
+        for key in sorted(table.widest_first, key=lambda each: not self._is_decided(each, pending.fixed)):
             if self._stays_null(pending, key, settled):
                 # One column that is NULL is enough: another one may have to be present, for another key.
                 kept = {*row, *pending.present} if any(row.get(name, "") is None for name in key.columns) else row
@@ -82,8 +79,7 @@ class Parents:
                 continue
             pairs = key.pairs
             known = {referenced: row[column] for column, referenced in pairs if column in settled}
-            for column in key.columns:
-                known |= pending.hints.parents.get(column, {})
+            known |= pending.hints.parent_values(key.columns)
             if key.references in pending.hints.trigger_creates:
                 common = self._common_columns(table, key)
                 known |= {name: row[name] for name in common if name in row}
@@ -94,6 +90,12 @@ class Parents:
             row.update({column: parent[referenced] for column, referenced in pairs})
             settled.update(key.columns)
             chosen.difference_update(key.columns)
+
+    def _is_decided(self, key: ForeignKey, fixed: Values) -> bool:
+        """Whether fixed values contain a unique key of the parent, so that it can be one row only."""
+        known = {to for own, to in key.pairs if fixed.get(own) is not None}
+        uniques = self._catalog.table(key.references).unique_keys
+        return any(unique.columns and {*unique.columns} <= known for unique in uniques if unique.is_plain)
 
     def _stays_null(self, pending: PendingRow, key: ForeignKey, settled: set[str]) -> bool:
         """Whether a foreign key is left NULL: a pool has decided so, or, where it may be, the draw."""

@@ -154,15 +154,16 @@ class ForeignKeyKind(Validatable):
         for column in self.foreign_key:
             child.column(column)
         watch = no_orphans(child.name, self.foreign_key, parent.name, referenced)
+        values = subject.pools.hints(child.name).parent_values(self.foreign_key)
 
         def referring(row: Values) -> NewRow:
             return {own: row[to] for own, to in zip(self.foreign_key, referenced, strict=True)}
 
         def build(draft: Draft) -> Races:
-            leaving = draft.insert(parent.name, present=referenced)
+            leaving = draft.insert(parent.name, values, referenced)
             reference = referring(leaving)
             fresh = draft.row(child.name, reference)
-            other = draft.insert(child.name, referring(draft.insert(parent.name, present=referenced)))
+            other = draft.insert(child.name, referring(draft.insert(parent.name, values, referenced)))
             changed = {column: value for column, value in reference.items() if other[column] != value}
             of_child: list[tuple[str, SqlStatement]] = [("an insert of its child", Insert(child.name, fresh))]
             if subject.may_update(changed):

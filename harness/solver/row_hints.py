@@ -79,6 +79,10 @@ class RowHints:
         """The columns that ``together`` names and in which all rows of a group have the same."""
         return tuple(name for name in (self.together or ({},))[0] if all(is_same(name, row) for row in self.together))
 
+    def parent_values(self, columns: Sequence[str]) -> dict[str, str | None]:
+        """The values that the row has to which a foreign key with these columns refers."""
+        return {name: value for column in columns for name, value in self.parents.get(column, {}).items()}
+
     def predicates(self, table: Table) -> list[str]:
         """Predicates for ``values``, which are true or false also of NULL."""
         return [

@@ -151,7 +151,8 @@ def _other_parents(
         if name is None or valued & {*key.columns}:
             continue
         pairs = key.pairs
-        known = {referenced: fixed[own] for own, referenced in pairs if own in fixed}
+        known = dict(subject.pools.hints(subject.table.name).parent_values(key.columns))
+        known |= {referenced: fixed[own] for own, referenced in pairs if own in fixed}
         for _ in range(TRIES):
             parent = draft.existing_row(key.references, known) or draft.insert(key.references, known)
             if any(parent[referenced] != row[own] for own, referenced in pairs if own == name):

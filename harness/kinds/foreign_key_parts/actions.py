@@ -29,10 +29,11 @@ def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Pr
         _insert_default_parent(subject, draft, reference)
     # A unique column may be NULL, but no row can refer to such a parent.
     present = reference.key.referenced_columns
-    unrelated = draft.insert(reference.parent.name, present=present, also=reference.fitting)
+    values = subject.pools.hints(reference.child.name).parent_values(reference.key.columns)
+    unrelated = draft.insert(reference.parent.name, values, present, reference.fitting)
     others = [_child(subject, draft, reference, unrelated, [])]
     for count in reference.counts:
-        parent = draft.insert(reference.parent.name, present=present, also=reference.fitting)
+        parent = draft.insert(reference.parent.name, values, present, reference.fitting)
         children: list[_Child] = []
         for _ in range(count):
             children.append(_child(subject, draft, reference, parent, children))
@@ -109,7 +110,10 @@ def _descend(
         if _named(child, key) not in keys or any(row[name] is None for name in key.referenced_columns):
             continue
         del keys[_named(child, key)]
-        below = draft.insert(child.name, key.referring(row))
+        referring = key.referring(row)
+        if next(inserted(draft, child.name, referring), None) is not None:
+            continue  # another key of the child has led here
+        below = draft.insert(child.name, referring)
         yield child, below
         if key.on_delete == "cascade":
             yield from _descend(subject, draft, child, below, keys)
@@ -165,7 +169,7 @@ def _rows_left(
     """Counts the children, their descendants, and the unrelated rows that are left."""
     table, changed = reference.child, _changed(reference)
     keys = [_key_after(reference, subject.key(child.row, table)) for child in children]
-    below = [entry for child in children for entry in child.descendants]
+    below = [entry for child in children for entry in child.descendants if _can_be_found(*entry)]
     unrelated = [entry for child in others for entry in ((table, child.row), *child.descendants)]
     left = [_count(table, keys, changed)]
     left += [
@@ -181,6 +185,16 @@ def _rows_left(
         "select concat_ws(', ', " + ", ".join(f"({count})" for count in left) + ")",
         f"{len(kept)}, {len(survivors)}, {len(unrelated)}",
         f"children{words}, rows below them and rows of strangers that are left",
+    )
+
+
+def _can_be_found(table: Table, row: Values) -> bool:
+    """Whether a unique key of a row is still the same after a row that it refers to has been deleted."""
+    changing = (key for key in table.foreign_keys if key.on_delete in ("set null", "set default"))
+    cleared = {name for key in changing for name in key.cleared}
+    return not cleared or any(
+        each.is_plain and all(row.get(name) is not None and name not in cleared for name in each.columns)
+        for each in table.unique_keys
     )
 
 
