@@ -25,7 +25,7 @@ from harness.generation.draft import Draft
 from harness.generation.groups import GroupBuilder
 from harness.generation.setup import new_rows
 from harness.generation.statements import merge_cycles
-from harness.probes.statement import SqlStatement, identifier, qualified
+from harness.probes.statement import SqlStatement, identifier, qualified, written
 from harness.project.model import TableName
 from harness.project.readers import FrozenDict
 from harness.pytest_session import ProjectSession
@@ -174,7 +174,10 @@ def _existing(connection: Connection, table: Table) -> list[dict[str, str | None
 
 def _row(table: Table, texts: TextRow, parents: tuple[Row, ...] = (), setup: tuple[SqlStatement, ...] = ()) -> Row:
     return Row(
-        str(table.name), {name: _value(table.column(name), text) for name, text in texts.items()}, parents, setup
+        str(table.name),
+        {name: _value(table.column(name), text) for name, text in written(texts).items()},
+        parents,
+        setup,
     )
 
 

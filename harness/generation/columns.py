@@ -26,6 +26,7 @@ from harness.generation.choices import (
 )
 from harness.generation.exclusions import compatible_values
 from harness.generation.row_graph import PendingRow, RowGraph
+from harness.probes.statement import Computed, identifier, literal
 from harness.project.model import NewRow, Tuple, Values
 from harness.solver import Memo, Pool, Pools, Unfillable, deciding_columns, normalized
 from harness.values.types import nth
@@ -117,6 +118,17 @@ class ColumnValues:
             if free:
                 row.update(self.choices.one_of(free))
 
+    def compute(self, pending: PendingRow) -> None:
+        """Has the generated columns that are references, or are referred to, and draws what they are computed from."""
+        table, row = pending.table, pending.row
+        for name in self._pools.computed(table):
+            sources = deciding_columns(table, identifier(name))
+            self.fill(pending, [each for each in sources if each not in (*row, *table.foreign_columns)], "drawn")
+            value = self._pools.value_of(table, name, row)
+            row.pop(name, None)
+            if value is not None:
+                row[name] = Computed(value)
+
     def own_key(self, pending: PendingRow) -> None:
         """Draws the columns that other tables refer to and that are no foreign keys themselves."""
         table = pending.table
@@ -158,15 +170,16 @@ class ColumnValues:
             others = self._inside(table, key)
             if not exists and all(_key(other, columns) != own for other in others):
                 continue
-            free = [column for column in columns if column not in table.foreign_columns and column not in fixed]
+            sources = dict.fromkeys(each for name in columns for each in deciding_columns(table, identifier(name)))
+            free = [column for column in sources if column not in table.foreign_columns and column not in fixed]
             if not free:
                 # All of it is fixed: the row is meant to have the key of another.
-                if all(column in fixed for column in columns):
+                if all(column in fixed for column in sources):
                     continue
                 reject()
             column = free[-1]
             taken = {normalized(other[column]) for other in others}
-            if not half_full:
+            if not half_full and column in columns:
                 taken |= _values_beside(self._pools.existing.keys(table, key), own, columns.index(column))
             # A number takes no draw: where Hypothesis has put the same value in two places, it gives up on an example
             # that then takes more draws.
@@ -174,6 +187,9 @@ class ColumnValues:
             other_value = self._untaken(table, column, row, taken, pending.pools, options)
             if other_value is not None:
                 row[column] = other_value
+                self.compute(pending)
+                if column not in columns and _key(row, columns) in self._taken(table, key, columns):
+                    reject()
             elif not key.predicate or not self._leave(pending, key.predicate):
                 reject()
 
@@ -241,6 +257,12 @@ class ColumnValues:
     def _taken(self, table: Table, key: Index, columns: tuple[str, ...]) -> set[Tuple]:
         """The values of a unique key in all rows of the scenario."""
         return self._memo((table.name, key.name), lambda: {_key(row, columns) for row in self._graph.rows(table.name)})
+
+
+def computed_rules(table: Table, wanted: Values, present: Sequence[str]) -> tuple[str, ...]:
+    """Predicates on the values that generated columns are computed from, so that these have the wanted values."""
+    equal = (f"{identifier(name)} is not distinct from {literal(value)}" for name, value in wanted.items())
+    return (*equal, *(f"{identifier(name)} is not null" for name in present if name not in wanted))
 
 
 def _key(row: Values, columns: tuple[str, ...]) -> Tuple:

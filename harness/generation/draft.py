@@ -15,15 +15,15 @@ from typing import TypeVar
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from harness.catalog.model import Table
+from harness.catalog.model import ForeignKey, Table
 from harness.generation.choices import Draw
-from harness.generation.columns import ColumnValues
+from harness.generation.columns import ColumnValues, computed_rules
 from harness.generation.parents import Parents
 from harness.generation.row_graph import PendingRow, RowGraph, repeats_key
 from harness.generation.statements import delete_conflicting, insert_together
-from harness.probes.statement import Insert, SqlStatement
+from harness.probes.statement import Computed, Insert, SqlStatement
 from harness.project.model import NewRow, TableName, Values
-from harness.solver import Pool, Pools, refers_to_it
+from harness.solver import Pool, Pools, Unfillable, refers_to_it
 
 T = TypeVar("T")
 
@@ -160,6 +160,12 @@ class Draft:
         child, above = self._catalog.table(table), self._catalog.table(parent)
         return self._values.missing_key(child, column, row, above, referenced)
 
+    def parent_key(self, table: TableName, key: ForeignKey, row: Values) -> NewRow:
+        """The values that a row of a table refers to by a foreign key, some of which are computed."""
+        definition = self._catalog.table(table)
+        computed = {name: self._pools.value_of(definition, name, row) for name in self._pools.computed(definition)}
+        return key.referenced({**row, **computed})
+
     def choose(self, options: Sequence[T]) -> T:
         """One of the options; shrinks towards the first."""
         return self._values.choices.one_of(options)
@@ -196,6 +202,13 @@ class Draft:
         for name, values in hints.requires_first:
             self._require(name, values, depth)
         present = (*present, *(name for name in hints.present if name not in fixed))
+        computed = self._pools.computed(table)
+        wanted = {name: fixed[name] for name in computed if name in fixed and not isinstance(fixed[name], Computed)}
+        if also := computed_rules(table, wanted, [name for name in computed if name in present]):
+            pools = self._pools_with(table, also)
+        # A value of another row counts here as one that is given, also if it was computed there.
+        given = {name: value for name, value in fixed.items() if name not in computed}
+        fixed = {name: None if value is None else str(value) for name, value in given.items()}
         pools = self._pools.of(table) if pools is None else pools
         pending = PendingRow(table, fixed, present, depth, pools, hints, dict(fixed))
         if depth and table.foreign_columns:
@@ -203,11 +216,19 @@ class Draft:
         with self._values.choosing(table, depth):
             self._fill(pending)
         row = pending.row
+        if any(row.get(name) != value for name, value in wanted.items()):
+            reject()
         ordered = {column.name: row[column.name] for column in table.columns if column.name in row}
         row.clear()
         row.update(ordered)
         self._values.add(table, row)
         return pending
+
+    def _pools_with(self, table: Table, also: tuple[str, ...]) -> Sequence[Pool]:
+        try:
+            return self._pools.of(table, also)
+        except Unfillable:
+            return reject()
 
     def _fill(self, pending: PendingRow) -> None:
         """Draws the columns that a row has not yet, its parents, and the rows that it requires."""
@@ -219,6 +240,7 @@ class Draft:
         ):
             # Its key, before its parents: one of them may have to refer to it.
             self._values.own_key(pending)
+        self._values.compute(pending)
         same = hints.same_ancestors and not self._parents.have_same_ancestors
         with self._graph.drawing(pending), self.same_ancestors() if same else nullcontext():
             self._parents.draw(pending)

@@ -56,7 +56,7 @@ class Parents:
         cycle = self._pools.circular if table.name in self._pools.circular else frozenset()
         above = self._graph.pending_tables | cycle | {table.name}
         for key in table.foreign_keys:
-            free = {name: None for name in key.columns if not table.column(name).not_null and name not in row}
+            free = {name: None for name in _nullable(table, key) if name not in row}
             if key.references not in above or free.keys() & {*pending.present}:
                 continue
             if all(pool.allows(row, tuple(free)) for pool in pending.pools):
@@ -69,16 +69,17 @@ class Parents:
         """
         table, row = pending.table, pending.row
         chosen = {name for pool in pending.pools for name in pool.valued if row[name] is not None} - {*pending.fixed}
-        settled = chosen | {*pending.fixed}
+        computed = self._pools.computed(table)
+        settled = chosen | {*pending.fixed, *computed}
         # The other parents have to agree with those that the fixed values decide.
         for key in sorted(table.widest_first, key=lambda each: not self._is_decided(each, pending.fixed)):
             if self._stays_null(pending, key, settled):
                 # One column that is NULL is enough: another one may have to be present, for another key.
                 kept = {*row, *pending.present} if any(row.get(name, "") is None for name in key.columns) else row
-                row.update({n: None for n in key.columns if n not in kept and not table.column(n).not_null})
+                row.update({name: None for name in _nullable(table, key) if name not in kept})
                 continue
             pairs = key.pairs
-            known = {referenced: row[column] for column, referenced in pairs if column in settled}
+            known = {to: key.referenced(row)[to] for column, to in pairs if column in settled}
             known |= pending.hints.parent_values(key.columns)
             if key.references in pending.hints.trigger_creates:
                 common = self._common_columns(table, key)
@@ -87,7 +88,8 @@ class Parents:
             known = self._avoid_key(pending, key, known, chosen)
             loose = {to for column, to in pairs if pending.depth and column in chosen}
             parent = self._parent(pending, key, known, {to: value for to, value in known.items() if to not in loose})
-            row.update({column: parent[referenced] for column, referenced in pairs})
+            found = {**{column: parent[referenced] for column, referenced in pairs}, **key.referring(parent)}
+            row.update({column: value for column, value in found.items() if column not in computed})
             settled.update(key.columns)
             chosen.difference_update(key.columns)
 
@@ -100,9 +102,9 @@ class Parents:
     def _stays_null(self, pending: PendingRow, key: ForeignKey, settled: set[str]) -> bool:
         """Whether a foreign key is left NULL: a pool has decided so, or, where it may be, the draw."""
         table, row = pending.table, pending.row
-        if any(column in settled and row[column] is None for column in key.columns):
+        if any(column in settled and row.get(column) is None for column in key.columns):
             return True
-        nullable = [column for column in key.columns if not table.column(column).not_null and column not in settled]
+        nullable = [column for column in _nullable(table, key) if column not in settled]
         if not nullable:
             return False
         decided = [row[column] is None for column in nullable if column in row]
@@ -194,3 +196,9 @@ class Parents:
             if found is not None
             else self._new_parent(referenced.name, known, pending.depth, key.referenced_columns)
         )
+
+
+def _nullable(table: Table, key: ForeignKey) -> list[str]:
+    """The columns of a foreign key that a row can leave NULL."""
+    columns = map(table.column, key.columns)
+    return [column.name for column in columns if column.is_supplied and not column.not_null]

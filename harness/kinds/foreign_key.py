@@ -200,20 +200,20 @@ class ForeignKeyKind(Validatable):
         orphan = {**fresh, **without_others, **missing}
         value, required = f"{show(missing)}, which is nowhere", only and subject.pools.can_be_present(table, columns)
         on_insert = Probe(Insert(table.name, orphan), refused, "orphan on insert", value, required=required)
-        yield subject.varied(on_insert, orphan.keys() & {*columns, *without_others})
+        yield subject.varied(on_insert, orphan.keys() & {*columns, *missing, *without_others})
         of_resident = missing if reference.few else reference.missing_key(draft, resident)
         update = subject.update(resident, {**without_others, **of_resident})
         value = f"{show(of_resident)}, which is nowhere"
         yield Probe(update, refused, "orphan on update", value, required=only)
         accepted = Probe(Insert(table.name, fresh), Accepted(1), "a child of a parent accepted", "a child")
         yield subject.varied(accepted, columns)
-        for column in [column for column in columns if len(columns) > 1 and missing[column] != fresh[column]]:
+        for column in [each for each in columns if len(columns) > 1 and missing.get(each, fresh[each]) != fresh[each]]:
             # Another foreign key with this column has no parent either: it may refuse first.
             aspect = f"{column} of another parent"
             by = refused if self.orphans is not None and self.orphans.of == (column,) else reference.refused
             yield Probe(Insert(table.name, {**fresh, column: missing[column]}), by, aspect, aspect, required=False)
         for column in columns:
-            if not table.column(column).not_null:
+            if table.column(column).is_supplied and not table.column(column).not_null:
                 null = Insert(table.name, {**fresh, **missing, column: None})
                 yield Probe(null, Accepted(1), "null leads nowhere", f"{column} null", required=False)
 

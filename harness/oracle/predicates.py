@@ -102,6 +102,14 @@ class Oracle:
         with self._rows_of(table):
             return self._ask(table, _documents(table, columns, rows), predicates)
 
+    def computed(self, table: Table, columns: Sequence[str], row: Tuple, name: str) -> str | None:
+        """The value of a generated column, as text, for values of others."""
+        alias = identifier(table.name.table)
+        query = f"select {alias}.{identifier(name)}::text from ({self._records(table, '$1')}) as {alias}"
+        with self._rows_of(table):
+            found = self._answered(query, [_json_array(_documents(table, columns, [row]))]).fetchall()
+        return None if found[0][0] is None else str(found[0][0])
+
     def pairs(
         self,
         table: Table,

@@ -17,7 +17,7 @@ import psycopg
 
 from harness.catalog import Catalog, Index, Table, circular
 from harness.oracle import Answer, Introspection, Oracle
-from harness.probes.statement import condition, qualified
+from harness.probes.statement import condition, identifier, qualified
 from harness.project.model import NewRow, TableName, Tuple, Values
 from harness.solver.existing import ExistingRows, key_columns
 from harness.solver.finder import PoolFinder
@@ -198,6 +198,19 @@ class Pools:
         return self.cached(
             ("unique columns", table.name), lambda: frozenset(name for _, names in self.keys(table) for name in names)
         )
+
+    def computed(self, table: Table) -> tuple[str, ...]:
+        """The generated columns of a table by which it refers to rows, or rows refer to it."""
+        referenced = {name for _, key in self.catalog.referencing(table.name) for name in key.referenced_columns}
+        names = table.foreign_columns | referenced
+        return tuple(column.name for column in table.columns if column.generated and column.name in names)
+
+    def value_of(self, table: Table, column: str, row: Values) -> str | None:
+        """The value of a generated column in a row."""
+        names = tuple(name for name in deciding_columns(table, identifier(column)) if name in row)
+        values = tuple(row[name] for name in names)
+        asked = ("computed", table.name, column, names, values)
+        return self.cached(asked, lambda: self.oracle.computed(table, names, values, column))
 
     def can_be_present(self, table: Table, columns: Sequence[str]) -> bool:
         """Whether rules let each of these columns be not NULL in a new row."""
