@@ -58,8 +58,10 @@ class GeneratedKind(Kind):
             insert = Insert(table.name, fresh)
             probes = [Probe(insert, Accepted(1), "computed on insert", "a row", then=computed(fresh))]
             for source in sources:
-                changes = {source: fresh[source]}
-                if fresh[source] != row[source] and subject.may_update(changes):
+                others = {name: value for name, value in row.items() if name not in (source, column.name)}
+                kept = subject.pools.valid_values(table, source, (fresh[source],), others)
+                changes = {source: fresh[source] if kept else draft.other_value(table.name, source, row)}
+                if changes[source] != row[source] and subject.may_update(changes):
                     update = subject.update(row, changes)
                     then = computed({**row, **changes})
                     value = f"{source} = {show(changes)}"

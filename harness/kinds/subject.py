@@ -75,7 +75,9 @@ def inserted(draft: Draft, table: TableName, values: Values) -> Iterator[Values]
 class RowPair:
     """An existing row and a new one, both drawn, with the statements that insert the existing row.
 
-    ``groups`` are the groups of rows that are only valid together. ``waits`` is the value for :class:`Scenario`.
+    ``groups`` are the groups of rows that are only valid together. ``waits`` is the value for :class:`Scenario`. Where
+    a table has room for one row, both are the same, which is ``alone``: either inserted, for probes that change it, or
+    only probed.
     """
 
     setup: tuple[SqlStatement, ...]
@@ -83,6 +85,7 @@ class RowPair:
     fresh: dict[str, str | None]
     groups: Groups | None = None
     waits: bool = False
+    alone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -182,13 +185,21 @@ class Subject:
         @st.composite
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> RowPair:
             draft = Draft(draw, self.pools)
-            resident, fresh = draft.insert(self.table.name), draft.row(self.table.name)
+            alone = self.pools.capacity(self.table) == 1 and draft.choose(("inserted", "probed"))
+            resident = draft.row(self.table.name) if alone == "probed" else draft.insert(self.table.name)
+            fresh = resident if alone else draft.row(self.table.name)
             setup = self._setup(draft, draft.inserts)
             groups = grouped(draft, self.pools, setup, [self.table.name])
-            return RowPair(groups.setup if groups else setup, resident, fresh, groups, draft.has_deferred_reference)
+            waits = draft.has_deferred_reference
+            return RowPair(groups.setup if groups else setup, resident, fresh, groups, waits, alone or None)
 
         def whole(pair: RowPair) -> Scenario:
             built = replace(build(pair), waits=pair.waits)
+            if pair.alone:
+                tried = (
+                    each for each in built.probes if isinstance(each.statement, Insert) == (pair.alone == "probed")
+                )
+                built = replace(built, probes=tuple(tried))
             return pair.groups.of(built) if pair.groups else built
 
         return Begun(self.table.name, drawn(), whole)
