@@ -26,7 +26,7 @@ from harness.generation.choices import (
 )
 from harness.generation.exclusions import compatible_values
 from harness.generation.row_graph import PendingRow, RowGraph
-from harness.probes.statement import Computed, identifier, literal
+from harness.probes.statement import Computed, identifier
 from harness.project.model import NewRow, Tuple, Values
 from harness.solver import Memo, Pool, Pools, Unfillable, deciding_columns, normalized
 from harness.values.types import nth
@@ -257,12 +257,6 @@ class ColumnValues:
     def _taken(self, table: Table, key: Index, columns: tuple[str, ...]) -> set[Tuple]:
         """The values of a unique key in all rows of the scenario."""
         return self._memo((table.name, key.name), lambda: {_key(row, columns) for row in self._graph.rows(table.name)})
-
-
-def computed_rules(table: Table, wanted: Values, present: Sequence[str]) -> tuple[str, ...]:
-    """Predicates on the values that generated columns are computed from, so that these have the wanted values."""
-    equal = (f"{identifier(name)} is not distinct from {literal(value)}" for name, value in wanted.items())
-    return (*equal, *(f"{identifier(name)} is not null" for name in present if name not in wanted))
 
 
 def _key(row: Values, columns: tuple[str, ...]) -> Tuple:

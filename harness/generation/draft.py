@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 
 from harness.catalog.model import ForeignKey, Table
 from harness.generation.choices import Draw
-from harness.generation.columns import ColumnValues, computed_rules
+from harness.generation.columns import ColumnValues
+from harness.generation.computed import pools_with, referenced, wanted_values
 from harness.generation.parents import Parents
 from harness.generation.row_graph import PendingRow, RowGraph, repeats_key
 from harness.generation.statements import delete_conflicting, insert_together
-from harness.probes.statement import Computed, Insert, SqlStatement
+from harness.probes.statement import Insert, SqlStatement
 from harness.project.model import NewRow, TableName, Values
-from harness.solver import Pool, Pools, Unfillable, refers_to_it
+from harness.solver import Pool, Pools, refers_to_it
 
 T = TypeVar("T")
 
@@ -162,9 +163,7 @@ class Draft:
 
     def parent_key(self, table: TableName, key: ForeignKey, row: Values) -> NewRow:
         """The values that a row of a table refers to by a foreign key, some of which are computed."""
-        definition = self._catalog.table(table)
-        computed = {name: self._pools.value_of(definition, name, row) for name in self._pools.computed(definition)}
-        return key.referenced({**row, **computed})
+        return referenced(self._pools, self._catalog.table(table), key, row)
 
     def choose(self, options: Sequence[T]) -> T:
         """One of the options; shrinks towards the first."""
@@ -202,10 +201,8 @@ class Draft:
         for name, values in hints.requires_first:
             self._require(name, values, depth)
         present = (*present, *(name for name in hints.present if name not in fixed))
-        computed = self._pools.computed(table)
-        wanted = {name: fixed[name] for name in computed if name in fixed and not isinstance(fixed[name], Computed)}
-        if also := computed_rules(table, wanted, [name for name in computed if name in present]):
-            pools = self._pools_with(table, also)
+        computed, wanted = self._pools.computed(table), wanted_values(self._pools, table, fixed)
+        pools = pools_with(self._pools, table, wanted, present) or pools
         # A value of another row counts here as one that is given, also if it was computed there.
         given = {name: value for name, value in fixed.items() if name not in computed}
         fixed = {name: None if value is None else str(value) for name, value in given.items()}
@@ -223,12 +220,6 @@ class Draft:
         row.update(ordered)
         self._values.add(table, row)
         return pending
-
-    def _pools_with(self, table: Table, also: tuple[str, ...]) -> Sequence[Pool]:
-        try:
-            return self._pools.of(table, also)
-        except Unfillable:
-            return reject()
 
     def _fill(self, pending: PendingRow) -> None:
         """Draws the columns that a row has not yet, its parents, and the rows that it requires."""
