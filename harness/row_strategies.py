@@ -26,7 +26,7 @@ from harness.generation.groups import GroupBuilder
 from harness.generation.setup import new_rows
 from harness.generation.statements import merge_cycles
 from harness.generation.users import Users
-from harness.probes.statement import Insert, SqlStatement, assume, identifier, qualified
+from harness.probes.statement import Insert, SqlStatement, assume, identifier, qualified, written
 from harness.project.model import TableName
 from harness.project.readers import FrozenDict
 from harness.pytest_session import ProjectSession
@@ -188,7 +188,7 @@ def _row(
     setup: tuple[SqlStatement, ...] = (),
     settings: Mapping[str, str] | None = None,
 ) -> Row:
-    values = {name: _value(table.column(name), text) for name, text in texts.items()}
+    values = {name: _value(table.column(name), text) for name, text in written(texts).items()}
     return Row(str(table.name), values, parents, setup, settings)
 
 

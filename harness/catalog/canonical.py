@@ -27,10 +27,17 @@ class PrintedIndex:
     kinds: tuple[str, ...] = ()
 
 
+def look_in(schema: str) -> sql.Composed:
+    """Has the transaction look names up in a schema first, then in ``public``, then where the session looks."""
+    path = "select set_config('search_path', concat_ws(', ', {}, 'public', nullif({}, ''), 'pg_temp'), true)"
+    first = sql.Literal(sql.Identifier(schema).as_string(None))
+    return sql.SQL(path).format(first, sql.SQL("current_setting('search_path')"))
+
+
 class Canonical:
     """Prints by a connection, which must be in autocommit; leaves nothing behind.
 
-    Names are looked up in the table's schema first, then in ``public``. A text that PostgreSQL cannot read raises
+    Names are looked up as :func:`look_in` says. A text that PostgreSQL cannot read raises
     :class:`~harness.catalog.model.Missing` with the server's message: the catalog lacks a name in it.
     """
 
@@ -120,8 +127,7 @@ class Canonical:
     def _undone(self, statement: str, *parts: sql.Composable, schema: str = "public") -> Iterator[None]:
         """Runs a statement, lets the caller read with an empty search path as the catalog does, and undoes it all."""
         with self._connection.transaction(force_rollback=True):
-            path = sql.SQL("set local search_path to {}, public, pg_temp")
-            self._connection.execute(path.format(sql.Identifier(schema)))
+            self._connection.execute(look_in(schema))
             try:
                 self._connection.execute(sql.SQL(statement).format(*parts))
             except psycopg.Error as error:

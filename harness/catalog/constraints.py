@@ -171,11 +171,16 @@ class ForeignKey(Constraint):
 
     def referenced(self, row: Mapping[str, str | None]) -> dict[str, str | None]:
         """The values that a row refers to, by the columns of the referenced table; a period is none of them."""
-        return {to: row[own] for own, to in self.equal_pairs}
+        return {to: _plain(row.get(own)) for own, to in self.equal_pairs}
 
     def referring(self, parent: Mapping[str, str | None]) -> dict[str, str | None]:
         """The values with which a row refers to a parent, by its own columns."""
-        return {own: parent[to] for own, to in self.pairs}
+        return {own: _plain(parent.get(to)) for own, to in self.pairs}
+
+
+def _plain(value: str | None) -> str | None:
+    """A value of one row for another, whether it was written or computed."""
+    return None if value is None else str(value)
 
 
 @dataclass(frozen=True)

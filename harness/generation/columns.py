@@ -26,8 +26,9 @@ from harness.generation.choices import (
 )
 from harness.generation.exclusions import compatible_values
 from harness.generation.row_graph import PendingRow, RowGraph
+from harness.probes.statement import Computed, identifier
 from harness.project.model import NewRow, Tuple, Values
-from harness.solver import Memo, Pool, Pools, normalized
+from harness.solver import Memo, Pool, Pools, Unfillable, deciding_columns, normalized
 from harness.values.types import nth
 
 WIDEST = 40
@@ -81,7 +82,8 @@ class ColumnValues:
         if any(columns == (column,) for _, columns in self._pools.keys(table)):
             taken |= {normalized(each.get(column)) for each in self._graph.rows(table.name)}
         options = itertools.chain(self._one_draw(table, column), self._several_numbers(table, column))
-        return self._untaken(table, column, row, taken, self._pools.of(table), options)
+        found = self._untaken(table, column, row, taken, self._pools.of(table), options)
+        return found if found is not None else reject()
 
     def missing_key(self, table: Table, column: str, row: Values, parent: Table, referenced: str) -> str | None:
         """A value with which a row keeps the rules, and that no row of the parent can have; None if there is none."""
@@ -115,6 +117,17 @@ class ColumnValues:
             free = next((free for options, rows in tried if (free := _unused(options, row, rows))), None)
             if free:
                 row.update(self.choices.one_of(free))
+
+    def compute(self, pending: PendingRow) -> None:
+        """Has the generated columns that are references, or are referred to, and draws what they are computed from."""
+        table, row = pending.table, pending.row
+        for name in self._pools.computed(table):
+            sources = deciding_columns(table, identifier(name))
+            self.fill(pending, [each for each in sources if each not in (*row, *table.foreign_columns)], "drawn")
+            value = self._pools.value_of(table, name, row)
+            row.pop(name, None)
+            if value is not None:
+                row[name] = Computed(value)
 
     def own_key(self, pending: PendingRow) -> None:
         """Draws the columns that other tables refer to and that are no foreign keys themselves."""
@@ -152,20 +165,54 @@ class ColumnValues:
             exists = not half_full and self._pools.existing.has_key(table, key, row)
             if not exists and own not in self._taken(table, key, columns):
                 continue
-            free = [column for column in columns if column not in table.foreign_columns and column not in fixed]
+            if key.predicate and not self._pools.is_true(table, key.predicate, row):
+                continue
+            others = self._inside(table, key)
+            if not exists and all(_key(other, columns) != own for other in others):
+                continue
+            sources = dict.fromkeys(each for name in columns for each in deciding_columns(table, identifier(name)))
+            free = [column for column in sources if column not in table.foreign_columns and column not in fixed]
             if not free:
                 # All of it is fixed: the row is meant to have the key of another.
-                if all(column in fixed for column in columns):
+                if all(column in fixed for column in sources):
                     continue
                 reject()
             column = free[-1]
-            taken = {normalized(other[column]) for other in self._graph.rows(table.name)}
-            if not half_full:
+            taken = {normalized(other[column]) for other in others}
+            if not half_full and column in columns:
                 taken |= _values_beside(self._pools.existing.keys(table, key), own, columns.index(column))
             # A number takes no draw: where Hypothesis has put the same value in two places, it gives up on an example
             # that then takes more draws.
             options = itertools.chain(self._several_numbers(table, column), self._one_draw(table, column))
-            row[column] = self._untaken(table, column, row, taken, pending.pools, options)
+            other_value = self._untaken(table, column, row, taken, pending.pools, options)
+            if other_value is not None:
+                row[column] = other_value
+                self.compute(pending)
+                if column not in columns and _key(row, columns) in self._taken(table, key, columns):
+                    reject()
+            elif not key.predicate or not self._leave(pending, key.predicate):
+                reject()
+
+    def _inside(self, table: Table, key: Index) -> list[NewRow]:
+        """The rows of the scenario that a unique key is about."""
+        rows = self._graph.rows(table.name)
+        return [row for row in rows if not key.predicate or self._pools.is_true(table, key.predicate, row)]
+
+    def _leave(self, pending: PendingRow, predicate: str) -> bool:
+        """Gives a row other values with which a unique key is not about it; False if there are none."""
+        table, row = pending.table, pending.row
+        try:
+            pools = self._pools.of(table, (f"({predicate}\n) is not true",))
+        except Unfillable:
+            return False
+        names = deciding_columns(table, predicate)
+        for pool in (each for each in pools if {*names} & {*each.columns}):
+            kept = {*pending.fixed, *table.foreign_columns}
+            fitting = pool.fitting({name: row[name] for name in pool.columns if name in kept}, pending.present)
+            if not fitting:
+                return False
+            row.update(zip(pool.columns, self.choices.one_of(fitting), strict=True))
+        return True
 
     def _untaken(
         self,
@@ -176,14 +223,13 @@ class ColumnValues:
         pools: Sequence[Pool],
         options: Iterable[str | None],
     ) -> str | None:
-        """A value of a column that keeps the rules of the ``pools`` and is not ``taken``.
+        """A value of a column that keeps the rules of the ``pools`` and is not ``taken``; None if there is none.
 
-        It is one of the ``options`` where no pool has the column. Rejects the example if there is no value.
+        It is one of the ``options`` where no pool has the column.
         """
         pool = next((pool for pool in pools if column in pool.columns), None)
         if pool is None:
-            other = next((value for value in options if value and normalized(value) not in taken), None)
-            return other if other is not None else reject()
+            return next((value for value in options if value and normalized(value) not in taken), None)
         index = pool.columns.index(column)
         rest = {name: row[name] for name in pool.columns if name != column}
         fitting = [each[index] for each in pool.fitting(rest, (column,)) if normalized(each[index]) not in taken]
@@ -192,7 +238,7 @@ class ColumnValues:
             found = dict.fromkeys(each[index] for each in pool.fitting({}, (column,)))
             free = [value for value in found if normalized(value) not in taken]
             fitting = self._pools.valid_values(table, column, tuple(free[:OTHERS]), rest)
-        return str(self.choices.one_of(fitting)) if fitting else reject()
+        return str(self.choices.one_of(fitting)) if fitting else None
 
     def _one_draw(self, table: Table, column: str) -> Iterator[str]:
         yield self._draw(any_value(table.column(column)))

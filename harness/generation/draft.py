@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from harness.catalog.model import ForeignKey, Table
 from harness.generation.choices import Draw
 from harness.generation.columns import ColumnValues
+from harness.generation.computed import pools_with, referenced, wanted_values
 from harness.generation.parents import Parents
 from harness.generation.row_graph import PendingRow, RowGraph, repeats_key
 from harness.generation.statements import delete_conflicting, insert_together
@@ -173,6 +174,10 @@ class Draft:
         child, above = self._catalog.table(table), self._catalog.table(parent)
         return self._values.missing_key(child, column, row, above, referenced)
 
+    def parent_key(self, table: TableName, key: ForeignKey, row: Values) -> NewRow:
+        """The values that a row of a table refers to by a foreign key, some of which are computed."""
+        return referenced(self._pools, self._catalog.table(table), key, row)
+
     def choose(self, options: Sequence[T]) -> T:
         """One of the options; shrinks towards the first."""
         return self._values.choices.one_of(options)
@@ -209,6 +214,11 @@ class Draft:
         for name, values in hints.requires_first:
             self._require(name, values, depth)
         present = (*present, *(name for name in hints.present if name not in fixed))
+        computed, wanted = self._pools.computed(table), wanted_values(self._pools, table, fixed)
+        pools = pools_with(self._pools, table, wanted, present) or pools
+        # A value of another row counts here as one that is given, also if it was computed there.
+        given = {name: value for name, value in fixed.items() if name not in computed}
+        fixed = {name: None if value is None else str(value) for name, value in given.items()}
         pools = self._pools.of(table) if pools is None else pools
         pending = PendingRow(table, fixed, present, depth, pools, hints, dict(fixed))
         if depth and table.foreign_columns:
@@ -216,6 +226,8 @@ class Draft:
         with self._values.choosing(table, depth):
             self._fill(pending)
         row = pending.row
+        if any(row.get(name) != value for name, value in wanted.items()):
+            reject()
         ordered = {column.name: row[column.name] for column in table.columns if column.name in row}
         row.clear()
         row.update(ordered)
@@ -232,6 +244,7 @@ class Draft:
         ):
             # Its key, before its parents: one of them may have to refer to it.
             self._values.own_key(pending)
+        self._values.compute(pending)
         same = hints.same_ancestors and not self._parents.have_same_ancestors
         with self._graph.drawing(pending), self.same_ancestors() if same else nullcontext():
             self._parents.draw(pending)
@@ -244,16 +257,8 @@ class Draft:
 
     def _draw_required(self, pending: PendingRow) -> None:
         """Draws the rows that a row requires: those that refer to it are inserted with it, the others before."""
-        row, depth = pending.row, pending.depth
-        for name, values in pending.hints.requires:
-            # ``$column`` is the value of the row that requires it.
-            own = {
-                column: row.get(value[1:]) if value and value.startswith("$") else value
-                for column, value in values.items()
-            }
-            # Where the row's own value is NULL, nothing is required.
-            if any(value and own[column] is None for column, value in values.items()):
-                continue
+        depth = pending.depth
+        for name, values, own in pending.required:
             if not refers_to_it(self._catalog.table(name), pending.table.name, values):
                 self._require(name, own, depth)
             elif (depth or self._graph.inserting) and not self._graph.has(name, own):

@@ -56,7 +56,7 @@ class Parents:
         cycle = self._pools.circular if table.name in self._pools.circular else frozenset()
         above = self._graph.pending_tables | cycle | {table.name}
         for key in table.foreign_keys:
-            free = {name: None for name in key.columns if not table.column(name).not_null and name not in row}
+            free = {name: None for name in _nullable(table, key) if name not in row}
             if key.references not in above or free.keys() & {*pending.present}:
                 continue
             if all(pool.allows(row, tuple(free)) for pool in pending.pools):
@@ -69,22 +69,20 @@ class Parents:
         """
         table, row = pending.table, pending.row
         chosen = {name for pool in pending.pools for name in pool.valued if row[name] is not None} - {*pending.fixed}
-        settled = chosen | {*pending.fixed}
-        keys = table.widest_first
-        if self._ancestors is not None:
-            # The other parents have to agree with the fixed ones.
-            keys = tuple(sorted(keys, key=lambda each: not set(pending.fixed).issuperset(each.columns)))
-        for key in keys:
+        computed = self._pools.computed(table)
+        settled = chosen | {*pending.fixed, *computed}
+        # The other parents have to agree with those that the fixed values decide.
+        for key in sorted(table.widest_first, key=lambda each: not self._is_decided(each, pending.fixed)):
             if self._stays_null(pending, key, settled):
                 # One column that is NULL is enough: another one may have to be present, for another key.
                 kept = {*row, *pending.present} if any(row.get(name, "") is None for name in key.columns) else row
-                row.update({n: None for n in key.columns if n not in kept and not table.column(n).not_null})
+                row.update({name: None for name in _nullable(table, key) if name not in kept})
                 continue
             whole = self._pools.covering(key)
             pairs = key.pairs if whole is None else key.equal_pairs
-            known = {referenced: row[column] for column, referenced in pairs if column in settled}
-            for column in key.columns:
-                known |= pending.hints.parents.get(column, {})
+            referred = key.referenced(row)
+            known = {to: referred.get(to, row.get(column)) for column, to in pairs if column in settled}
+            known |= pending.hints.parent_values(key.columns)
             if key.references in pending.hints.trigger_creates:
                 common = self._common_columns(table, key)
                 known |= {name: row[name] for name in common if name in row}
@@ -97,16 +95,24 @@ class Parents:
                 # A parent with the very period may be there already.
                 known, firm = {**known, to: whole}, {**firm, to: row.get(own)}
             parent = self._parent(pending, key, known, firm)
-            row.update({column: parent[referenced] for column, referenced in pairs})
+            referring = key.referring(parent)
+            found = {column: referring.get(column, parent.get(to)) for column, to in pairs}
+            row.update({column: value for column, value in found.items() if column not in computed})
             settled.update(key.columns)
             chosen.difference_update(key.columns)
+
+    def _is_decided(self, key: ForeignKey, fixed: Values) -> bool:
+        """Whether fixed values contain a unique key of the parent, so that it can be one row only."""
+        known = {to for own, to in key.pairs if fixed.get(own) is not None}
+        uniques = self._catalog.table(key.references).unique_keys
+        return any(unique.columns and {*unique.columns} <= known for unique in uniques if unique.is_plain)
 
     def _stays_null(self, pending: PendingRow, key: ForeignKey, settled: set[str]) -> bool:
         """Whether a foreign key is left NULL: a pool has decided so, or, where it may be, the draw."""
         table, row = pending.table, pending.row
-        if any(column in settled and row[column] is None for column in key.columns):
+        if any(column in settled and row.get(column) is None for column in key.columns):
             return True
-        nullable = [column for column in key.columns if not table.column(column).not_null and column not in settled]
+        nullable = [column for column in _nullable(table, key) if column not in settled]
         if not nullable:
             return False
         decided = [row[column] is None for column in nullable if column in row]
@@ -198,3 +204,9 @@ class Parents:
             if found is not None
             else self._new_parent(referenced.name, known, pending.depth, key.referenced_columns)
         )
+
+
+def _nullable(table: Table, key: ForeignKey) -> list[str]:
+    """The columns of a foreign key that a row can leave NULL."""
+    columns = map(table.column, key.columns)
+    return [column.name for column in columns if column.is_supplied and not column.not_null]

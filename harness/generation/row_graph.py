@@ -45,6 +45,15 @@ class PendingRow:
     together: list[Insert] = field(default_factory=list)
     drawing_children: bool = False
 
+    @property
+    def required(self) -> Iterator[tuple[TableName, Values, NewRow]]:
+        """The rows that it requires: table, values, and the values with its own in place of ``$column``."""
+        for name, values in self.hints.requires:
+            own = {to: self.row.get(value[1:]) if value and value[0] == "$" else value for to, value in values.items()}
+            # Where its own value is NULL, nothing is required.
+            if not any(value and own[to] is None for to, value in values.items()):
+                yield name, values, own
+
     def has(self, table: TableName, values: Values) -> bool:
         """Whether it is a row of this table with these values."""
         return self.table.name == table and values.items() <= self.row.items()

@@ -6,6 +6,7 @@ Not here: how many variants there are (``proving/effort.py``).
 
 from __future__ import annotations
 
+import itertools
 import random
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 from harness.catalog.model import Table
 from harness.generation.exclusions import ExclusionElements
+from harness.probes.statement import identifier
 from harness.project.model import Tuple, Values
 from harness.solver import NULLS, Pools, deciding_columns, key_columns
 from harness.values.candidates import sample
@@ -63,10 +65,9 @@ def _parts(pools: Pools, table: Table, left: set[str]) -> Iterator[tuple[tuple[s
 
 
 def _identifying(pools: Pools, table: Table) -> Iterator[str]:
-    """The columns of foreign keys, unique keys and exclusion constraints."""
-    yield from table.foreign_columns
-    for key in table.unique_keys:
-        yield from key_columns(key)
+    """The columns that decide foreign keys, unique keys and exclusion constraints."""
+    for name in itertools.chain(table.foreign_columns, *map(key_columns, table.unique_keys)):
+        yield from deciding_columns(table, identifier(name))
     for exclusion in ExclusionElements.all_of(table):
         for expression, _ in exclusion.elements:
             yield from deciding_columns(table, expression)

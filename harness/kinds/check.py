@@ -60,7 +60,9 @@ class PredicateKind(Validatable):
         return (TableRule("constraint", self._constraint(table)),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        """States that the CHECK is in the table, unless it may be in a domain, and that it is validated."""
+        """States that the CHECK is in the table, unless it may be in a domain, and validated; and that it can fail."""
+        if not sql.can_be_false(self.predicate):
+            yield Fact("values that it refuses", "no value is refused, since it is never false")
         table, name = subject.table, self._constraint(subject.table.name)
         if not any(column.is_domain for column in table.columns) or any(
             each.name == name for each in table.constraints

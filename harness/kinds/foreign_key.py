@@ -199,15 +199,16 @@ class ForeignKeyKind(Validatable):
         for column in self.foreign_key:
             child.column(column)
         watch = no_orphans(child.name, self.foreign_key, parent.name, referenced, self.period)
+        values = subject.pools.hints(child.name).parent_values(self.foreign_key)
 
         def referring(row: Values) -> NewRow:
             return {own: row[to] for own, to in zip(self.foreign_key, referenced, strict=True)}
 
         def build(draft: Draft) -> Races:
-            leaving = draft.insert(parent.name, present=referenced)
+            leaving = draft.insert(parent.name, values, referenced)
             reference = referring(leaving)
             fresh = draft.row(child.name, reference)
-            other = draft.insert(child.name, referring(draft.insert(parent.name, present=referenced)))
+            other = draft.insert(child.name, referring(draft.insert(parent.name, values, referenced)))
             changed = {column: value for column, value in reference.items() if other[column] != value}
             of_child: list[tuple[str, SqlStatement]] = [("an insert of its child", Insert(child.name, fresh))]
             if subject.may_update(changed):
@@ -247,7 +248,7 @@ class ForeignKeyKind(Validatable):
         orphan = {**fresh, **without_others, **missing}
         value, required = f"{show(missing)}, which is nowhere", only and subject.pools.can_be_present(table, columns)
         on_insert = Probe(Insert(table.name, orphan), refused, "orphan on insert", value, required=required)
-        yield subject.varied(on_insert, orphan.keys() & {*columns, *without_others})
+        yield subject.varied(on_insert, orphan.keys() & {*columns, *missing, *without_others})
         of_resident = missing if reference.few else reference.missing_key(draft, resident)
         update = subject.update(resident, {**without_others, **of_resident})
         value = f"{show(of_resident)}, which is nowhere"
@@ -269,7 +270,7 @@ class ForeignKeyKind(Validatable):
         """
         table = reference.child
         equal = [column for column, _ in reference.key.equal_pairs if len(reference.key.columns) > 1]
-        for column in [column for column in equal if missing[column] != fresh[column]]:
+        for column in [each for each in equal if missing.get(each, fresh[each]) != fresh[each]]:
             half = {**fresh, column: missing[column]}
             if draft.has_row(reference.parent.name, {to: half[own] for own, to in reference.key.equal_pairs}):
                 continue

@@ -79,10 +79,10 @@ class GeneratedKind(Kind):
 
         return subject.scenarios(build)
 
-    @staticmethod
-    def _changed(subject: Subject, draft: Draft, row: Values, fresh: Values, source: str) -> str | None:
+    def _changed(self, subject: Subject, draft: Draft, row: Values, fresh: Values, source: str) -> str | None:
         """Returns another value of a column, with which the row keeps all rules; its own if there is none."""
-        if source in subject.table.foreign_columns:
+        others = {name: value for name, value in row.items() if name not in (source, self.generated)}
+        if subject.pools.valid_values(subject.table, source, (fresh[source],), others):
             return fresh[source]
         try:
             return draft.other_value(subject.table.name, source, row)

@@ -100,7 +100,6 @@ class PrimaryKeyKind(Kind):
         taken = overlaps(subject, self.primary_key, constraint, heirs) if self.without_overlaps else duplicates
 
         def build(draft: Draft) -> Iterator[Probe | Family]:
-            draft.share_ancestors()
             yield from taken(draft)
             if not never_null:
                 return

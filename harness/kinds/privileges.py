@@ -182,8 +182,8 @@ class PrivilegesKind(ActsAsRoles):
         table, expected = subject.table, self._expected(role)
         for command, statement in _statements(table).items():
             if not any(entry.startswith(f"{command} (") for entry in expected):
-                referenced = command == "truncate" and subject.catalog.referencing(table.name)
-                accepted = Refused(INDISPENSABLE) if referenced else Accepted()
+                others = [other for other, _ in subject.catalog.referencing(table.name) if other.name != table.name]
+                accepted = Refused(INDISPENSABLE) if command == "truncate" and others else Accepted()
                 yield _probe(role, command, statement, accepted if command in expected else None)
         for column in table.columns:
             for command, statement in _statements_of(table, column).items():

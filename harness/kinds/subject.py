@@ -76,7 +76,9 @@ def inserted(draft: Draft, table: TableName, values: Values) -> Iterator[Values]
 class RowPair:
     """An existing row and a new one, both drawn, with the statements that insert the existing row.
 
-    ``groups`` are the groups of rows that are only valid together. ``waits`` is the value for :class:`Scenario`.
+    ``groups`` are the groups of rows that are only valid together. ``waits`` is the value for :class:`Scenario`. Where
+    a table has room for one row, both are the same, which is ``alone``: either inserted, for probes that change it, or
+    only probed.
     """
 
     setup: tuple[SqlStatement, ...]
@@ -85,6 +87,7 @@ class RowPair:
     users: Users
     groups: Groups | None = None
     waits: bool = False
+    alone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -188,16 +191,21 @@ class Subject:
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> RowPair:
             draft = Draft(draw, self.pools)
             draft.share_ancestors()
-            resident, fresh = draft.insert(self.table.name), draft.row(self.table.name)
+            alone = self.pools.capacity(self.table) == 1 and draft.choose(("inserted", "probed"))
+            resident = draft.row(self.table.name) if alone == "probed" else draft.insert(self.table.name)
+            fresh = resident if alone else draft.row(self.table.name)
             setup = self._setup(draft, draft.inserts)
             groups = grouped(draft, self.pools, setup, [self.table.name])
-            users = Users(self.pools, draft.rows)
-            return RowPair(
-                groups.setup if groups else setup, resident, fresh, users, groups, draft.has_deferred_reference
-            )
+            users, waits = Users(self.pools, draft.rows), draft.has_deferred_reference
+            return RowPair(groups.setup if groups else setup, resident, fresh, users, groups, waits, alone or None)
 
         def whole(pair: RowPair) -> Scenario:
             built = replace(build(pair), waits=pair.waits)
+            if pair.alone:
+                tried = (
+                    each for each in built.probes if isinstance(each.statement, Insert) == (pair.alone == "probed")
+                )
+                built = replace(built, probes=tuple(tried))
             return pair.users.of(pair.groups.of(built) if pair.groups else built)
 
         return Begun(self.table.name, drawn(), whole)

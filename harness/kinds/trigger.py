@@ -92,8 +92,9 @@ class TriggerKind(Kind):
             deferrable=self.constraint,
         )
         yield Fact(_spelled(declared), _spelled(found))
-        function = self.function if "." in self.function else f"{subject.table.name.schema}.{self.function}"
-        yield Fact(f"calls {function}({self.arguments})", f"calls {found.function}({found.arguments})")
+        schemas = ("",) if "." in self.function else (f"{subject.table.name.schema}.", "pg_catalog.")
+        calls = tuple(f"calls {schema}{self.function}({self.arguments})" for schema in schemas)
+        yield Fact(calls[0], f"calls {found.function}({found.arguments})", calls)
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy:
         works = Works(self.trigger, subject.table.trigger(self.trigger).function)

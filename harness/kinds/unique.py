@@ -167,7 +167,6 @@ class UniqueKind(Kind):
         refused_null = refused if self.nulls == "not distinct" else Accepted(1)
 
         def build(draft: Draft) -> Iterator[Probe | Family]:
-            draft.share_ancestors()
             rows = self._draw_side(subject, draft, inside, never_inside)
             existing = []
             if free := [each for each in same_by_expression if not {*each[0]} & {*rows.fixed}]:
@@ -176,8 +175,9 @@ class UniqueKind(Kind):
                 yield probe
             yield from rows.duplicates(refused, self.implied_by, existing)
             for nulls in with_null:
-                if not {*nulls} & {*rows.fixed, *rows.present}:
-                    fixed = {**rows.fixed, **nulls}
+                fixed = {**rows.fixed, **nulls}
+                allowed = all(pool.allows(fixed) for pool in subject.pools.of(subject.table))
+                if allowed and not {*nulls} & {*rows.fixed, *rows.present}:
                     aspect = f"null in {' and '.join(nulls)}"
                     yield from RowsWithKey(subject, draft, self.unique, fixed, rows.present).twice(refused_null, aspect)
             if outside:
@@ -267,9 +267,10 @@ class UniqueKind(Kind):
         if self.where is None:
             return [{}], [], []
         table = subject.table
-        columns = [column.name for column in table.columns if column.name in sql.columns(self.where)]
-        predicates = (rule.predicate for rule in subject.pools.rules(table))
-        rules = [each for each in predicates if set(sql.columns(each)) & set(columns)]
+        columns = deciding_columns(table, self.where)
+        about = {rule.predicate: {*deciding_columns(table, rule.predicate)} for rule in subject.pools.rules(table)}
+        rules = [each for each, names in about.items() if names and names <= {*columns}]
+        tied = any(names & {*columns} and names - {*columns} for names in about.values())
         rows = combinations(subject, columns, (self.where,))
         sides: tuple[list[NewRow], list[NewRow], list[NewRow]] = [], [], []
         inside, outside, never_inside = sides
@@ -280,9 +281,18 @@ class UniqueKind(Kind):
                 never_inside.append(values)
             if own is not Answer.ERROR and all(answer.holds for answer in others):
                 (inside if own is Answer.TRUE else outside).append(values)
+        if tied:
+            inside[:] = _with_others(subject, self.where, inside)
+            outside[:] = _with_others(subject, f"({self.where}\n) is not true", outside)
         if not inside:
             raise Unreliable(f"no values found for which {self.where} is true")
         return sides
+
+
+def _with_others(subject: Subject, also: str, rows: Sequence[NewRow]) -> list[NewRow]:
+    """Returns those values that keep all rules with some values of the other columns, and the predicate ``also``."""
+    pools = subject.pools.of(subject.table, also=(also,)) if subject.can_have_rows((also,)) else None
+    return [row for row in rows if pools and all(pool.allows(row) for pool in pools)]
 
 
 def _turns(column: str, one: NewRow, other: NewRow) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import psycopg
 
+from harness.catalog.canonical import look_in
 from harness.catalog.model import Column, Table
 from harness.probes.statement import assume, identifier, literal
 from harness.project.model import TableName, Tuple
@@ -97,13 +98,21 @@ class Oracle:
     ) -> list[tuple[Answer, ...]]:
         """For each row of values for ``columns`` the answer of each predicate; other columns are NULL.
 
-        Names in predicates are looked up in the table's schema first, then in ``public``.
+        Names in predicates are looked up in the table's schema first, then in ``public``, then where sessions look.
         Raises ``psycopg.Error`` if a predicate is wrong whatever the values (an unknown column or function).
         """
         if not rows or not predicates:
             return [() for _ in rows]
         with self._rows_of(table):
             return self._ask(table, _documents(table, columns, rows), predicates)
+
+    def computed(self, table: Table, columns: Sequence[str], row: Tuple, name: str) -> str | None:
+        """The value of a generated column, as text, for values of others."""
+        alias = identifier(table.name.table)
+        query = f"select {alias}.{identifier(name)}::text from ({self._records(table, '$1')}) as {alias}"
+        with self._rows_of(table):
+            found = self._answered(query, [_json_array(_documents(table, columns, [row]))]).fetchall()
+        return None if found[0][0] is None else str(found[0][0])
 
     def pairs(
         self,
@@ -146,11 +155,9 @@ class Oracle:
 
     @contextmanager
     def _search_path(self, table: Table) -> Iterator[None]:
-        """A transaction with the table's settings, that looks names up in its schema and ``public``; rolled back."""
+        """A transaction with the table's settings, that looks names up in its schema first; rolled back."""
         with self._connection.transaction(force_rollback=True):
-            self._connection.execute(
-                f"set local search_path to {identifier(table.name.schema)}, public, pg_temp".encode()
-            )
+            self._connection.execute(look_in(table.name.schema))
             for each in assume(self.settings(table.name)):
                 self._connection.execute(each.encode())
             yield

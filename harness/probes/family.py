@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.probes.probe import Probe
 from harness.probes.reply import Reply
-from harness.probes.statement import Insert, SqlStatement, Update
+from harness.probes.statement import Insert, SqlStatement, Update, written
 from harness.project.model import TableName, Values
 
 FamilyRow = tuple[str | None, ...]
@@ -77,7 +77,7 @@ class Family:
         """The values of the statement that are the same in all probes."""
         values = self.statement.values if isinstance(self.statement, Insert) else self.statement.set
         varied = {*self.columns, *self.variants.columns}
-        return {column: value for column, value in values.items() if column not in varied}
+        return {column: value for column, value in written(values).items() if column not in varied}
 
 
 @dataclass(frozen=True)

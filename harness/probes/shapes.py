@@ -14,7 +14,17 @@ from harness.probes.family import Family, Scenario
 from harness.probes.loops import CONFLICT, FAMILIES, UNREADABLE, VARIABLES, LoopShape
 from harness.probes.reply import LOST
 from harness.probes.settling import IMMEDIATE, settle
-from harness.probes.statement import Delete, Execute, Insert, SqlStatement, Update, identifier, literal, qualified
+from harness.probes.statement import (
+    Delete,
+    Execute,
+    Insert,
+    SqlStatement,
+    Update,
+    identifier,
+    literal,
+    qualified,
+    written,
+)
 from harness.project.model import TableName
 
 EXECUTE = 0
@@ -264,9 +274,9 @@ def _add(found: dict[Shape, None], catalog: Catalog, statement: SqlStatement) ->
 def _shape(statement: SqlStatement) -> Shape | None:
     match statement:
         case Insert(table, values):
-            return "insert", table, tuple(values), ()
+            return "insert", table, tuple(written(values)), ()
         case Update(table, key, changes) if None not in key.values():
-            return "update", table, tuple(changes), tuple(key)
+            return "update", table, tuple(written(changes)), tuple(key)
         case Delete(table, key) if None not in key.values():
             return "delete", table, (), tuple(key)
         case Execute() | _:

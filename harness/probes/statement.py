@@ -31,6 +31,17 @@ def literal(value: str | None) -> str:
     return quoted if "\\" not in value else " E" + quoted.replace("\\", "\\\\")
 
 
+class Computed(str):
+    """A value that PostgreSQL computes: a row is known to have it, and no statement writes it."""
+
+    __slots__ = ()
+
+
+def written(values: Values) -> Values:
+    """The values that a statement writes."""
+    return {column: value for column, value in values.items() if not isinstance(value, Computed)}
+
+
 @dataclass(frozen=True)
 class Insert:
     """Inserts one row. Columns that ``values`` does not name take their default."""
@@ -40,10 +51,11 @@ class Insert:
 
     @property
     def sql(self) -> str:
-        if not self.values:
+        given = written(self.values)
+        if not given:
             return f"insert into {qualified(self.table)} default values"
-        columns = ", ".join(identifier(column) for column in self.values)
-        values = ", ".join(literal(value) for value in self.values.values())
+        columns = ", ".join(identifier(column) for column in given)
+        values = ", ".join(literal(value) for value in given.values())
         return f"insert into {qualified(self.table)} ({columns}) overriding system value values ({values})"
 
 
@@ -57,7 +69,7 @@ class Update:
 
     @property
     def sql(self) -> str:
-        changes = ", ".join(f"{identifier(column)} = {literal(value)}" for column, value in self.set.items())
+        changes = ", ".join(f"{identifier(column)} = {literal(value)}" for column, value in written(self.set).items())
         return f"update {qualified(self.table)} set {changes} where {condition(self.key)}"
 
 

@@ -17,9 +17,10 @@ import psycopg
 
 from harness import plugins
 from harness.catalog import Catalog, Roles, Table, TableRule, read
+from harness.catalog.canonical import look_in
 from harness.declarations import DECLARED, DeclaredCheck
 from harness.errors import HarnessError
-from harness.probes import Renewal, Session, TimeLimits, identifier, never_set, qualified
+from harness.probes import Renewal, Session, TimeLimits, never_set, qualified
 from harness.project.model import Project, TableName
 from harness.proving import unset
 from harness.proving.attribution import Attribution
@@ -71,7 +72,7 @@ def invalid_predicates(
         for rule in check.rule.rules():
             try:
                 with connection.transaction(force_rollback=True):
-                    connection.execute(f"set local search_path to {identifier(table.name.schema)}, public".encode())
+                    connection.execute(look_in(table.name.schema))
                     query = f"explain select from {qualified(table.name)} where ({rule.predicate}\n)"
                     connection.execute(query.encode(), prepare=False)
             except (psycopg.ProgrammingError, psycopg.DataError) as error:

@@ -7,7 +7,6 @@ Not here: reading existing rows (``existing.py``), the candidates (``finder.py``
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -16,9 +15,10 @@ from typing import Any, Literal
 import psycopg
 
 from harness.catalog import Catalog, ForeignKey, Index, Table, circular
-from harness.oracle import Answer, Introspection, Oracle
-from harness.probes.statement import condition, identifier, literal, qualified
+from harness.oracle import Introspection, Oracle
+from harness.probes.statement import condition, identifier, literal
 from harness.project.model import NewRow, TableName, Tuple, Values
+from harness.solver.capacities import Capacities
 from harness.solver.existing import ExistingRows, key_columns
 from harness.solver.finder import PoolFinder
 from harness.solver.pool import Memo, Pool
@@ -63,6 +63,7 @@ class Pools:
         self._pools: dict[tuple[TableName, str, tuple[str, ...]], tuple[Pool, ...]] = {}
         self.cached = Memo()
         """Values that depend on the pools, until hints change."""
+        self._capacities = Capacities(self.oracle, self.introspection, self.of, self.combinations, self.cached)
 
     def hints(self, table: TableName) -> RowHints:
         """The hints for a table, or empty ones."""
@@ -212,6 +213,19 @@ class Pools:
             ("unique columns", table.name), lambda: frozenset(name for _, names in self.keys(table) for name in names)
         )
 
+    def computed(self, table: Table) -> tuple[str, ...]:
+        """The generated columns of a table by which it refers to rows, or rows refer to it."""
+        referenced = {name for _, key in self.catalog.referencing(table.name) for name in key.referenced_columns}
+        names = table.foreign_columns | referenced
+        return tuple(column.name for column in table.columns if column.generated and column.name in names)
+
+    def value_of(self, table: Table, column: str, row: Values) -> str | None:
+        """The value of a generated column in a row."""
+        names = tuple(name for name in deciding_columns(table, identifier(column)) if name in row)
+        values = tuple(row[name] for name in names)
+        asked = ("computed", table.name, column, names, values)
+        return self.cached(asked, lambda: self.oracle.computed(table, names, values, column))
+
     def can_be_present(self, table: Table, columns: Sequence[str]) -> bool:
         """Whether rules let each of these columns be not NULL in a new row."""
         return all(
@@ -250,44 +264,13 @@ class Pools:
 
         return self.cached(("reusable rows", table.name, frozenset(known.items())), found)
 
-    def capacity(self, table: Table) -> int | None:
-        """The number of rows after which a unique key runs out of values; None if there is no such number."""
+    def capacity(self, table: Table, fixed: Values | None = None) -> int | None:
+        """The number of rows with the ``fixed`` values after which a unique key runs out, if one does."""
+        return self._capacities.rows(table, fixed or {})
 
-        def found() -> int | None:
-            sizes = [self._key_capacity(table, key) for key in table.unique_keys]
-            return min((size for size in sizes if size is not None), default=None)
-
-        return self.cached(("capacity", table.name), found)
-
-    def _key_capacity(self, table: Table, key: Index) -> int | None:
-        """The number of values that a unique key can have; None if one of its columns can be anything."""
-        if len(key.columns) != len(key.keys):
-            return None if key.predicate or len(key.keys) > 1 else self._expression_capacity(table, key)
-        sizes = []
-        pools = {column: pool for pool in self.of(table) for column in pool.columns}
-        for column in map(table.column, key.columns):
-            if column.name in pools:
-                sizes.append(len({*pools[column.name].of_column(column.name)}))
-            elif column.base_kind == "e" or column.base_name == "bool":
-                sizes.append(len(column.labels) or 2)
-            else:
-                return None
-        return math.prod(sizes)
-
-    def _expression_capacity(self, table: Table, key: Index) -> int | None:
-        """The number of values of a key on one expression, if that is boolean or names no column; else None."""
-        (expression,) = key.keys
-        columns = deciding_columns(table, expression)
-        if not columns:
-            return 1
-        ((_, type),) = self.introspection.result_columns(f"select {expression} from {qualified(table.name)}")
-        if type != "boolean":
-            return None
-        not_null = [place for place, name in enumerate(columns) if table.column(name).not_null]
-        rows = [row for row in self.combinations(table, columns) if all(row[place] is not None for place in not_null)]
-        found = {answer for (answer,) in self.oracle.answers(table, columns, rows, [expression])}
-        # There can be any number of rows for which it is NULL.
-        return None if Answer.NULL in found and not key.nulls_not_distinct else len(found - {Answer.ERROR}) or None
+    def is_true(self, table: Table, predicate: str, row: Values) -> bool:
+        """Whether a predicate is true of a row; not where the row lacks a column that decides it."""
+        return self._capacities.is_true(table, predicate, row)
 
     def combinations(self, table: Table, columns: Sequence[str], also: Sequence[str] = ()) -> list[Tuple]:
         """Combinations of candidate values for columns: all, or a sample of too many.

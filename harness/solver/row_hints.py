@@ -92,6 +92,10 @@ class RowHints:
             {name: value for name, value in self.claims.items() if not claim_variables({"": value})}, {}
         )
 
+    def parent_values(self, columns: Sequence[str]) -> dict[str, str | None]:
+        """The values that the row has to which a foreign key with these columns refers."""
+        return {name: value for column in columns for name, value in self.parents.get(column, {}).items()}
+
     def predicates(self, table: Table) -> list[str]:
         """Predicates for ``values``, which are true or false also of NULL."""
         return [

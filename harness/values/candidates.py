@@ -11,7 +11,7 @@ import ipaddress
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -58,14 +58,11 @@ _POINTS = {
 }
 """Bounds of ranges, in ascending order."""
 
-_LONGEST = 20_000
-"""Characters of the longest text that a number in a rule makes us try."""
-
 
 def candidates(column: Column, constants: RuleConstants, draws: int = 24) -> Tuple:
     """Values for a column, simplest first and NULL last; ``constants`` are those of the rules that mention it."""
     formats = _fit(column, list(_FORMATS)) if constants.opaque and column.base_name in _TEXTS else []
-    near = _around(column, list(constants.literals))
+    near = _around(column, constants)
     made = [*_matching(column, constants), *_composed(column), *_near_today(column, constants)]
     return tuple(dict.fromkeys([*_typical(column), *formats, *near, *made, *sample(column, draws), None]))
 
@@ -127,9 +124,9 @@ def _ranges(a: str, b: str, c: str) -> list[str]:
     return [f'["{a}","{b}"]', f'["{a}","{b}")', f'["{b}","{c}")', f'["{a}","{c}")', f'["{c}",)', f'(,"{a}")', "empty"]
 
 
-def _around(column: Column, constants: list[str]) -> list[str]:
+def _around(column: Column, known: RuleConstants) -> list[str]:
     """Each constant that is a value of the column, with the values next to it."""
-    name = column.base_name
+    name, constants = column.base_name, list(known.literals)
     if name in _INTEGERS:
         limit = _INTEGERS[name]
         numbers = [int(number) for number in map(_decimal, constants) if number is not None and abs(number) < limit]
@@ -137,17 +134,17 @@ def _around(column: Column, constants: list[str]) -> list[str]:
     if name in _FLOATS:
         return _numbers(column, constants)
     if name in _TEXTS:
-        return _texts(column, constants)
+        return _texts(column, known)
     if name in _MOMENTS:
         return [near for constant in constants for near in _moments(name, constant)]
     if name in ("json", "jsonb"):
         return _documents(constants)
     if name.startswith("_") and column.parts:
-        return _arrays(column, constants)
+        return _arrays(column, known)
     if name == "bytea":
-        return ["\\x" + "00" * length for length in _lengths(constants)]
+        return ["\\x" + "00" * length for length in _lengths(known)]
     if column.base_kind == "r":
-        ends = [each for each in _around(column.parts[0], constants) if each is not None]
+        ends = [each for each in _around(column.parts[0], known) if each is not None]
         return [span for end in ends for span in (f'["{end}",)', f'["{end}","{end}"]')]
     accepts = _ACCEPTS.get(name)
     return [constant for constant in constants if accepts(constant)] if accepts else []
@@ -178,9 +175,10 @@ _ACCEPTS: dict[str, Callable[[str], object]] = {
 """Whether a text is a value of a type."""
 
 
-def _lengths(constants: Iterable[str]) -> list[int]:
+def _lengths(constants: RuleConstants) -> list[int]:
     """The constants that may be a length, and their neighbours."""
-    numbers = [int(n) for n in map(_decimal, constants) if n is not None and 0 <= n <= _LONGEST and n == int(n)]
+    found = map(_decimal, constants.literals)
+    numbers = [int(n) for n in found if n is not None and 0 <= n <= constants.longest and n == int(n)]
     return [length for n in numbers for length in (n, n + 1, n - 1) if length >= 0]
 
 
@@ -195,10 +193,10 @@ def _documents(constants: Sequence[str]) -> list[str]:
     return [json.dumps(each, ensure_ascii=False) for each in found]
 
 
-def _arrays(column: Column, constants: Sequence[str]) -> list[str]:
+def _arrays(column: Column, constants: RuleConstants) -> list[str]:
     """Arrays of the constants and their neighbours, and arrays as long as the constants say, and one more or less."""
     part = column.parts[0]
-    elements = [each for each in [*_around(part, list(constants)), *_typical(part)] if each is not None]
+    elements = [each for each in [*_around(part, constants), *_typical(part)] if each is not None]
     plain = elements[0] if elements else sample(part, 1)[0]
     found = [[element] for element in elements]
     found += [[plain] * length for length in _lengths(constants) if length <= _MOST_ELEMENTS]
@@ -206,7 +204,7 @@ def _arrays(column: Column, constants: Sequence[str]) -> list[str]:
     return [array(each, delimiter(column)) for each in found]
 
 
-_MOST_ELEMENTS = 100
+_MOST_ELEMENTS = 2000
 """Elements of the longest array that a number in a rule makes us try."""
 
 
@@ -247,7 +245,7 @@ def _matching(column: Column, constants: RuleConstants) -> list[str]:
     if part.base_name not in _TEXTS:
         return []
     found = [text for pattern in constants.patterns for text in matching(pattern)]
-    lengths = [length for length in _lengths(constants.literals) if 0 < length <= 256][:12]
+    lengths = [length for length in _lengths(constants) if 0 < length <= 256][:12]
     cut = [(text * length)[:length] for length in lengths for text in found[:4] if text]
     texts = _fit(part, list(dict.fromkeys([*found, *cut])))
     return texts if part is column else [array([text]) for text in texts]
@@ -261,15 +259,13 @@ def _numbers(column: Column, constants: list[str]) -> list[str]:
     return [str(number) for number in near if column.typmod < 0 or abs(number) < limit]
 
 
-def _texts(column: Column, constants: list[str]) -> list[str]:
+def _texts(column: Column, constants: RuleConstants) -> list[str]:
     found: list[str] = []
-    for constant in constants:
+    for constant in constants.literals:
         found += [constant, constant + "x", constant[:-1], constant.swapcase(), constant + " ", " " + constant]
-        number = _decimal(constant)
-        if number is not None and 0 <= number <= _LONGEST:
-            lengths = [int(number), int(number) + 1, max(int(number) - 1, 0)]
-            # An umlaut is one character of two bytes.
-            found += [letter * length for letter in ("a", "ä") for length in lengths]
+        # An umlaut is one character of two bytes.
+        lengths = _lengths(replace(constants, literals=(constant,)))
+        found += [letter * length for letter in ("a", "ä") for length in lengths]
     return _fit(column, found)
 
 

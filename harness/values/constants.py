@@ -35,6 +35,12 @@ _CONFIGURATION = re.compile(r"::\s*(?:pg_catalog\.)?regconfig\b", re.IGNORECASE)
 _ROLES = re.compile(r"\bpg_(user|roles|authid|shadow)\b", re.IGNORECASE)
 """A rule with one of these expects the name of a role."""
 
+_LENGTH = re.compile(r"(?:length|\bcardinality)\(", re.IGNORECASE)
+"""Measures a value: ``length(a)``, ``octet_length(a)``, ``cardinality(a)``."""
+
+LONGEST = 100_000
+"""The longest value that a rule makes us try which measures it: longer ones take seconds to send."""
+
 _PATTERN = re.compile(r"[\^$*+\[\\%_]")
 
 
@@ -43,12 +49,14 @@ class RuleConstants:
     """Literals that a column is compared with and patterns that it is matched against.
 
     ``now``: it is compared with the clock. ``opaque``: functions decide about it whose text may not say what they need.
+    ``longest`` is the largest number among them that may be the length of a value.
     """
 
     literals: tuple[str, ...] = ()
     patterns: tuple[Pattern, ...] = ()
     now: bool = False
     opaque: bool = False
+    longest: int = 20_000
 
     def also(self, literals: Iterable[str]) -> RuleConstants:
         """The same with more literals behind its own."""
@@ -60,6 +68,7 @@ class RuleConstants:
             tuple(dict.fromkeys((*self.patterns, *other.patterns))),
             self.now or other.now,
             self.opaque or other.opaque,
+            max(self.longest, other.longest),
         )
 
 
@@ -83,6 +92,8 @@ def constants_of(introspection: Introspection, schema: str, predicates: Iterable
         patterns = (*sql.patterns(predicate), *called.patterns)
         now = called.now or bool(_NOW.search(predicate))
         found |= RuleConstants(_distinct(literals), patterns, now, opaque=bool(bodies))
+        if any(_LENGTH.search(text) for text in (predicate, *bodies)):
+            found = replace(found, longest=LONGEST)
     return found
 
 

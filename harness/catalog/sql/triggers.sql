@@ -3,7 +3,7 @@ select
     n.nspname as schema,
     c.relname as table,
     t.tgname as name,
-    t.tgfoid::regproc::text as function,
+    p.pronamespace::regnamespace || '.' || quote_ident(p.proname) as function,
     case
         when t.tgtype & 2 <> 0 then 'before'
         when t.tgtype & 64 <> 0 then 'instead of'
@@ -44,7 +44,7 @@ select
     end as deferrable,
     coalesce(p.prosrc, '') as source
 from pg_catalog.pg_trigger as t
-left join pg_catalog.pg_proc as p on p.oid = t.tgfoid
+inner join pg_catalog.pg_proc as p on p.oid = t.tgfoid
 inner join pg_catalog.pg_class as c on c.oid = t.tgrelid
 inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where

@@ -151,7 +151,8 @@ def _other_parents(
         name = next((each for each, _ in pairs if each in columns and each not in found), None)
         if name is None or valued & {*key.columns}:
             continue
-        known = {referenced: fixed[own] for own, referenced in pairs if own in fixed}
+        known = dict(subject.pools.hints(subject.table.name).parent_values(key.columns))
+        known |= {referenced: fixed[own] for own, referenced in pairs if own in fixed}
         for _ in range(TRIES):
             parent = draft.existing_row(key.references, known) or draft.insert_parent(key, known)
             if any(parent[referenced] != row[own] for own, referenced in pairs if own == name):

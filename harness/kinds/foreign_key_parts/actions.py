@@ -27,15 +27,13 @@ def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Pr
         return
     if "set default" in (reference.on_delete, reference.on_update):
         _insert_default_parent(subject, draft, reference)
-    # A unique column may be NULL, but no row can refer to such a parent.
-    present = reference.key.referenced_columns
-    unrelated = draft.insert(reference.parent.name, present=present, also=reference.fitting)
-    others = [_child(subject, draft, reference, unrelated, [])]
+    values = subject.pools.hints(reference.child.name).parent_values(reference.key.columns)
+    others = [_child(subject, draft, reference, reference.draw_parent(draft, values)[1], [])]
     for count in reference.counts:
-        parent = draft.insert(reference.parent.name, present=present, also=reference.fitting)
+        parent, referring = reference.draw_parent(draft, values)
         children: list[_Child] = []
         for _ in range(count):
-            children.append(_child(subject, draft, reference, parent, children))
+            children.append(_child(subject, draft, reference, referring, children))
         # A row that the parent refers to may refer back to it.
         childless = not any(
             insert.table == reference.child.name and reference.refers(insert.values, parent) for insert in draft.inserts
@@ -64,8 +62,10 @@ class _Child:
     descendants: tuple[tuple[Table, Values], ...]
 
 
-def _child(subject: Subject, draft: Draft, reference: Reference, parent: Values, siblings: Sequence[_Child]) -> _Child:
-    row = draft.referring_row(reference.child.name, reference.key.referring(parent), reference.key.columns)
+def _child(
+    subject: Subject, draft: Draft, reference: Reference, referring: Values, siblings: Sequence[_Child]
+) -> _Child:
+    row = draft.referring_row(reference.child.name, referring, reference.key.columns)
     # No other row refers to a child that is inserted after all others.
     cascades = reference.on_delete == "cascade" and not any(insert.values is row for insert in draft.changed_inserts)
     keys = _below(subject, reference.child) if cascades else {}
@@ -85,7 +85,7 @@ def _gone(subject: Subject, draft: Draft, reference: Reference, parent: Values) 
         for child, key in _cascading(subject, reference, above):
             for insert in (*draft.inserts, *draft.changed_inserts):
                 below = insert.values
-                refers = all(row[to] is not None and below.get(own) == row[to] for own, to in key.pairs)
+                refers = all(row.get(to) is not None and below.get(own) == row[to] for own, to in key.pairs)
                 if insert.table == child.name and refers and id(below) not in gone:
                     gone.add(id(below))
                     level.append((child, below))
@@ -106,10 +106,13 @@ def _descend(
 ) -> Iterator[tuple[Table, Values]]:
     """Inserts one row below for each of the foreign keys, which it takes out of ``keys``."""
     for child, key in _acting(subject, table):
-        if _named(child, key) not in keys or any(row[name] is None for name in key.referenced_columns):
+        if _named(child, key) not in keys or any(row.get(name) is None for name in key.referenced_columns):
             continue
         del keys[_named(child, key)]
-        below = draft.insert(child.name, key.referring(row))
+        referring = key.referring(row)
+        if next(inserted(draft, child.name, referring), None) is not None:
+            continue  # another key of the child has led here
+        below = draft.insert(child.name, referring)
         yield child, below
         if key.on_delete == "cascade":
             yield from _descend(subject, draft, child, below, keys)
@@ -120,7 +123,9 @@ def _acting(subject: Subject, table: Table) -> Iterator[tuple[Table, ForeignKey]
     return (
         (child, key)
         for child, key in subject.catalog.referencing(table.name)
-        if key.on_delete in ("cascade", "set null") and child.name != table.name
+        if key.on_delete in ("cascade", "set null")
+        and child.name != table.name
+        and all(child.column(name).is_supplied for name in key.columns)
     )
 
 
@@ -188,7 +193,7 @@ def _rows_left(
     """Counts the children, their descendants, and the unrelated rows that are left."""
     table, changed = reference.child, _changed(reference)
     keys = [_key_after(reference, subject.key(child.row, table)) for child in children]
-    below = [entry for child in children for entry in child.descendants]
+    below = [entry for child in children for entry in child.descendants if _can_be_found(*entry)]
     unrelated = [entry for child in others for entry in ((table, child.row), *child.descendants)]
     left = [_count(table, keys, changed)]
     left += [
@@ -204,6 +209,16 @@ def _rows_left(
         "select concat_ws(', ', " + ", ".join(f"({count})" for count in left) + ")",
         f"{len(kept)}, {len(survivors)}, {len(unrelated)}",
         f"children{words}, rows below them and rows of strangers that are left",
+    )
+
+
+def _can_be_found(table: Table, row: Values) -> bool:
+    """Whether a unique key of a row is still the same after a row that it refers to has been deleted."""
+    changing = (key for key in table.foreign_keys if key.on_delete in ("set null", "set default"))
+    cleared = {name for key in changing for name in key.cleared}
+    return not cleared or any(
+        each.is_plain and all(row.get(name) is not None and name not in cleared for name in each.columns)
+        for each in table.unique_keys
     )
 
 

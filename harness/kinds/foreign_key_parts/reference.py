@@ -5,18 +5,24 @@ Decides how many parents and children unique keys have room for, and whether a p
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from hypothesis import reject
 
 from harness.catalog.model import ForeignKey, Index, Table
-from harness.kinds.base import Draft, NewRow, Subject, Values
+from harness.kinds.base import Draft, NewRow, Subject, Values, identifier, inserted
 from harness.probes import Accepted, Refused
 from harness.project.sql import replace_value
+from harness.solver.rules import deciding_columns
 
 ENOUGH = 9
 """Parents that the probes need: of orphans, of unrelated children, and of each number of children."""
+
+TRIES = 20
+"""Values tried to find one from which no parent's key is computed."""
 
 COUNTS = (0, 1, 3)
 """Numbers of children of the parents that are deleted."""
@@ -25,11 +31,14 @@ COUNTS = (0, 1, 3)
 def new_key(draft: Draft, parent: Table, columns: tuple[str, ...], row: Values, also: tuple[str, ...] = ()) -> NewRow:
     """Draws a new key for a parent: a change of those ``columns`` that are no foreign keys and no fixed identities."""
     free = [name for name in columns if name not in parent.foreign_columns and parent.column(name).identity != "a"]
-    if not free:
+    # What is computed changes with what it is computed from.
+    sources = (deciding_columns(parent, identifier(name)) for name in free)
+    changed = dict.fromkeys((*free, *itertools.chain.from_iterable(sources)))
+    if not free or {*changed} & parent.foreign_columns:
         return {}
     # Drawn as a new row: no other parent has its key.
     fresh = draft.row(parent.name, {name: row[name] for name in columns if name not in free}, columns, also)
-    return {name: fresh[name] for name in free}
+    return {name: fresh[name] for name in changed}
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,8 @@ class Reference:
             value = draft.missing_key(self.child.name, own, row, self.parent.name, referenced)
             if value is not None:
                 return {own: value}
+        if self.computed:
+            return self._missing_sources(draft, row)
         others = {column for key in self.child.foreign_keys if key.name != self.key.name for column in key.columns}
         pairs = dict(self.key.pairs)
         known = (
@@ -102,6 +113,50 @@ class Reference:
         if self.parent.name == self.child.name and all(changed[to] == found[own] for own, to in pairs.items()):
             reject()  # the row would refer to itself
         return found
+
+    @cached_property
+    def computed(self) -> tuple[str, ...]:
+        """The generated columns of the key."""
+        return tuple(name for name in self.key.columns if not self.child.column(name).is_supplied)
+
+    @cached_property
+    def _sources(self) -> tuple[str, ...]:
+        """The columns of the child from which generated columns of the key are computed."""
+        columns = (deciding_columns(self.child, identifier(name)) for name in self.computed)
+        return tuple(dict.fromkeys(itertools.chain.from_iterable(columns)))
+
+    def _missing_sources(self, draft: Draft, row: Values) -> NewRow:
+        """Returns other values for the rest of the key, or for what all of the key is computed from."""
+        if supplied := [name for name in self.key.columns if name not in self.computed]:
+            known = {to: row[own] for own, to in self.key.pairs if own not in supplied}
+            found = draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting)
+            return {own: found[to] for own, to in self.key.pairs if own in supplied}
+        for _ in range(TRIES):
+            other = {name: draft.other_value(self.child.name, name, row) for name in self._sources}
+            key = draft.parent_key(self.child.name, self.key, {**row, **other})
+            if next(inserted(draft, self.parent.name, key), None) is None:
+                draft.row(self.parent.name, key)  # no other parent gets this key
+                return other
+        return reject()
+
+    def draw_parent(self, draft: Draft, values: Values) -> tuple[Values, NewRow]:
+        """Draws a parent with some values; also returns the values by which children refer to it.
+
+        Where they are computed, the parent is that of a row of the child, and what they are computed from is returned.
+        """
+        present = self.key.referenced_columns
+        if not self.computed:
+            parent = draft.insert(self.parent.name, values, present, self.fitting)
+            return parent, self.key.referring(parent)
+        names = dict.fromkeys((*(name for name in self.key.columns if name not in self.computed), *self._sources))
+        for _ in range(TRIES):
+            known = [id(insert) for insert in draft.inserts]
+            row = draft.row(self.child.name, {}, self.key.columns)
+            for found in inserted(draft, self.parent.name, self.key.referenced(row)):
+                # Another row may have the parent already.
+                if all(insert.values is not found or id(insert) not in known for insert in draft.inserts):
+                    return found, {name: row[name] for name in names}
+        return reject()
 
     @property
     def fitting(self) -> tuple[str, ...]:
@@ -123,7 +178,8 @@ class Reference:
 
     def _room(self, key: Index) -> int:
         """Returns the number of children of one parent that a unique key of the child has room for, at most three."""
-        if not key.columns or not set(key.columns) & set(self.key.columns):
+        own = {*self.key.columns, *self._sources}
+        if not key.columns or not {*key.columns} & own:
             return COUNTS[-1]
-        columns = [self.child.column(name) for name in key.columns if name not in self.key.columns]
+        columns = [self.child.column(name) for name in key.columns if name not in own]
         return math.prod(len(column.labels) or {"bool": 2}.get(column.base_name, COUNTS[-1]) for column in columns)

@@ -137,7 +137,8 @@ def new_parent(subject: Subject, draft: Draft, row: Values, column: str) -> NewR
     unique = subject.catalog.table(key.references).unique_keys
     if any(index.columns and set(index.columns) <= set(kept) for index in unique):
         kept = {}
-    parent = draft.insert_parent(key, kept)
+    values = subject.pools.hints(subject.table.name).parent_values(key.columns)
+    parent = draft.insert_parent(key, {**values, **kept})
     return {name: parent[pairs[name]] for name in key.columns if pairs[name] not in kept}
 
 

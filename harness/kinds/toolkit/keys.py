@@ -56,9 +56,9 @@ def _values(subject: Subject, column: str) -> set[str | None] | None:
     return {*pool.of_column(column)} if pool else None
 
 
-def room_for_rows(subject: Subject) -> float:
-    """Returns how many rows the table can have before one of its unique keys runs out of values."""
-    most = subject.pools.capacity(subject.table)
+def room_for_rows(subject: Subject, fixed: Values | None = None) -> float:
+    """Returns how many rows with the ``fixed`` values there can be before a unique key of the table runs out."""
+    most = subject.pools.capacity(subject.table, fixed)
     return math.inf if most is None else most
 
 
@@ -91,8 +91,9 @@ class RowsWithKey:
         other probes are not required, since a key on the columns themselves may refuse them.
         """
         subject, draft, table = self.subject, self.draft, self.subject.table.name
+        draft.share_ancestors()
         columns, present = self.columns, (*self.present, *self.columns)
-        room = room_for_rows(subject)
+        room = room_for_rows(subject, self.fixed)
         first = _with_values(draft.insert(table, self.fixed, present), present)
         others = [draft.insert(table, self.fixed, present)] if room > 2 else []
         rows = [*existing, first, *others]

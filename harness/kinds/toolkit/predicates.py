@@ -8,7 +8,6 @@ Not here: the candidates (``values/candidates.py``).
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,8 +27,6 @@ PARENTS = 3
 
 TRIED = 80
 """Combinations of values tried in one scenario on each side of the predicate; of more, a drawn part."""
-
-_NULL_IN_A_LIST = re.compile(r"(?:\barray\s*\[|\bin\s*\()[^])]*\bnull\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -116,8 +113,6 @@ class PredicateRule:
             if not side:
                 hidden = any(holds == (side is good) for _, holds, _ in judged)
                 hint = " and keep the other rules; if one of them always refuses first, say `implied_by:`"
-                if side is bad and not hidden and _NULL_IN_A_LIST.search(self.predicate):
-                    hint, hidden = ": a list with NULL in it is never false, so that it lets every value pass", True
                 values = f"values of {', '.join(columns)}" if columns else "rows"
                 raise Unreliable(f"no {values} found that {words} {self.predicate}{hint if hidden else ''}")
         return self._by_constants(good), self._by_constants(bad)

@@ -1,8 +1,9 @@
 """SQL inside the project's YAML: predicates, expressions, queries and statements, read by PostgreSQL's own parser.
 
 ``$name`` outside of quotes is a variable of the check. For the parser it is a parameter, for a probe a literal.
-:mod:`.parsing` checks a text and fills in variables; :mod:`.contents` lists the parts of one. Every
-function raises :class:`SqlError` for a text that is not SQL. Whole files are read by :mod:`harness.project.sqlfile`.
+:mod:`.parsing` checks a text and fills in variables, :mod:`.contents` lists the parts of one, :mod:`.truth` says which
+values it can have. Every function raises :class:`SqlError` for a text that is not SQL. Whole files are read by
+:mod:`harness.project.sqlfile`.
 """
 
 from harness.grammar import SqlError
@@ -38,6 +39,7 @@ from harness.project.sql.parsing import (
     statement,
     variables,
 )
+from harness.project.sql.truth import can_be_false
 
 __all__ = [
     "ColumnRef",
@@ -47,6 +49,7 @@ __all__ = [
     "arguments",
     "bind",
     "calls",
+    "can_be_false",
     "column_refs",
     "columns",
     "conjuncts",

@@ -88,7 +88,7 @@ def equalities(text: str) -> tuple[tuple[ColumnRef, str], ...]:
             table = f"{node.schemaname}.{node.relname}" if node.schemaname else node.relname
             aliases[node.alias.aliasname or node.relname] = table
         elif strings(node.name) == ("=",):
-            sides = [_without_casts(node.lexpr), _without_casts(node.rexpr)]
+            sides = [without_casts(node.lexpr), without_casts(node.rexpr)]
             for column, value in (sides, reversed(sides)):
                 is_pair = (type(column).__name__, type(value).__name__) == ("ColumnRef", "A_Const")
                 if is_pair and value.sval.sval in marks:
@@ -135,7 +135,7 @@ def functions(text: str) -> frozenset[str]:
 
 def figured_name(text: str) -> str:
     """The column name that PostgreSQL gives an expression: its function's, else ``expr``."""
-    node = _without_casts(expression(text))
+    node = without_casts(expression(text))
     if type(node).__name__ == "FuncCall":
         return strings(node.funcname)[-1]
     return "coalesce" if type(node).__name__ == "CoalesceExpr" else "expr"
@@ -192,12 +192,12 @@ def _relations(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def _column_name(node: Any) -> str | None:
-    node = _without_casts(node)
+    node = without_casts(node)
     parts = strings(node.fields) if type(node).__name__ == "ColumnRef" else ()
     return parts[-1] if parts else None
 
 
-def _without_casts(node: Any) -> Any:
+def without_casts(node: Any) -> Any:
     node = grammar.unwrap(node)
     while type(node).__name__ == "TypeCast":
         node = grammar.unwrap(node.arg)

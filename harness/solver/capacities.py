@@ -1,0 +1,84 @@
+"""The number of rows that a table has room for, by the values that its unique keys can have.
+
+Not here: whether existing rows are half of them (``pools.py``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harness.catalog.model import Index, Table
+from harness.oracle import Answer, Introspection, Oracle
+from harness.probes.statement import qualified
+from harness.project.model import Tuple, Values
+from harness.solver.pool import Memo, Pool
+from harness.solver.rules import deciding_columns
+
+
+@dataclass(frozen=True)
+class Capacities:
+    """Counts by the ``pools`` of a table, and by the ``combinations`` of candidate values for some columns."""
+
+    oracle: Oracle
+    introspection: Introspection
+    pools: Callable[[Table], Sequence[Pool]]
+    combinations: Callable[[Table, Sequence[str]], list[Tuple]]
+    cached: Memo
+
+    def rows(self, table: Table, fixed: Values) -> int | None:
+        """The number of rows with the ``fixed`` values after which a unique key runs out; None without such a number.
+
+        A key with a predicate counts if the fixed values alone say that it is true.
+        """
+
+        def found() -> int | None:
+            keys = (key for key in table.unique_keys if not key.predicate or self.is_true(table, key.predicate, fixed))
+            sizes = [self._key_capacity(table, key, fixed) for key in keys]
+            return min((size for size in sizes if size is not None), default=None)
+
+        return self.cached(("capacity", table.name, tuple(fixed.items())), found)
+
+    def is_true(self, table: Table, predicate: str, row: Values) -> bool:
+        """Whether a predicate is true of a row, as far as it has values."""
+        columns = deciding_columns(table, predicate)
+        values = tuple(row.get(column) for column in columns)
+        if not row.keys() >= {*columns}:
+            return False
+        return self.cached(
+            ("true", table.name, predicate, values),
+            lambda: self.oracle.answers(table, columns, [values], [predicate])[0][0] is Answer.TRUE,
+        )
+
+    def _key_capacity(self, table: Table, key: Index, fixed: Values) -> int | None:
+        """The number of values that a unique key can have; None if one of its columns can be anything."""
+        if len(key.columns) != len(key.keys):
+            return None if len(key.keys) > 1 else self._expression_capacity(table, key)
+        sizes = []
+        pools = {column: pool for pool in self.pools(table) for column in pool.columns}
+        for column in map(table.column, key.columns):
+            if column.name in fixed:
+                sizes.append(1)
+            elif column.name in pools:
+                sizes.append(len({*pools[column.name].of_column(column.name)}))
+            elif column.base_kind == "e" or column.base_name == "bool":
+                sizes.append(len(column.labels) or 2)
+            else:
+                return None
+        return math.prod(sizes)
+
+    def _expression_capacity(self, table: Table, key: Index) -> int | None:
+        """The number of values of a key on one expression, if that is boolean or names no column; else None."""
+        (expression,) = key.keys
+        columns = deciding_columns(table, expression)
+        if not columns:
+            return 1
+        ((_, type),) = self.introspection.result_columns(f"select {expression} from {qualified(table.name)}")
+        if type != "boolean":
+            return None
+        not_null = [place for place, name in enumerate(columns) if table.column(name).not_null]
+        rows = [row for row in self.combinations(table, columns) if all(row[place] is not None for place in not_null)]
+        found = {answer for (answer,) in self.oracle.answers(table, columns, rows, [expression])}
+        # There can be any number of rows for which it is NULL.
+        return None if Answer.NULL in found and not key.nulls_not_distinct else len(found - {Answer.ERROR}) or None

@@ -1,0 +1,6 @@
+create schema app;
+create table app.settings (
+    only_one boolean primary key default true constraint only_one check (only_one),
+    motto text not null,
+    floors integer constraint floors_of_a_house check (floors between 1 and 9)
+);
