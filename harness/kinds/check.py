@@ -23,7 +23,7 @@ from harness.kinds.base import (
     show,
 )
 from harness.kinds.toolkit import inheritance
-from harness.kinds.toolkit.constraints import Validatable, failing, validated
+from harness.kinds.toolkit.constraints import Validatable, failing, named_otherwise, validated
 from harness.kinds.toolkit.predicates import PredicateRule
 from harness.probes import Accepted, AcceptedOrRefused, Insert, Postcondition, Probe, Refused
 from harness.project import sql
@@ -37,6 +37,7 @@ class PredicateKind(Validatable):
     """A kind whose rule is a predicate that every row keeps, by a CHECK of its table or of a domain."""
 
     varies = True
+    row_alone = True
 
     constraint: str | None
     implied_by: str | None
@@ -61,6 +62,9 @@ class PredicateKind(Validatable):
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return (TableRule("constraint", self._constraint(table)),)
+
+    def meant(self, table: Table) -> str | None:
+        return named_otherwise(self._constraint(table.name), sql.columns(self.predicate), table.checks)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         """States that the CHECK is in the table, unless it may be in a domain, and that it is validated."""

@@ -14,7 +14,7 @@ from harness.kinds.base import (
     identifier,
 )
 from harness.probes import Accepted, Insert, Probe
-from harness.project.keys import ColumnForm, expression, key, name
+from harness.project.keys import ColumnForm, default_value, key, name
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,10 @@ class DefaultKind(Kind):
     rule_sort = "default"
     column_form = ColumnForm(column="default", value="value")
     varies = True
+    row_alone = True
 
     default: str = key(name, "the column")
-    value: str = key(expression, "the value, as an SQL expression")
+    value: str = key(default_value, "the value, as an SQL expression")
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         column = subject.table.column(self.default)

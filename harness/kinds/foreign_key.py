@@ -24,7 +24,14 @@ from harness.kinds.base import (
 )
 from harness.kinds.foreign_key_parts.actions import actions
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
-from harness.kinds.toolkit.constraints import RefusedBy, Validatable, deferrable, timing_fact, validated
+from harness.kinds.toolkit.constraints import (
+    RefusedBy,
+    Validatable,
+    deferrable,
+    named_otherwise,
+    timing_fact,
+    validated,
+)
 from harness.kinds.toolkit.invariants import no_orphans
 from harness.probes import Accepted, Family, Insert, Probe, Refused, SqlStatement, Update
 from harness.project.keys import Reader, concurrently, key, name, names, section, table_columns, text
@@ -118,6 +125,10 @@ class ForeignKeyKind(Validatable):
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return TableRule("constraint", self._constraint(table)), *super().declares(table)
+
+    def meant(self, table: Table) -> str | None:
+        keys = (key for key in table.foreign_keys if key.references == self.references[0])
+        return named_otherwise(self._constraint(table.name), self.foreign_key, keys)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.foreign_key(self._constraint(subject.table.name))

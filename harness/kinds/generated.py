@@ -29,6 +29,7 @@ class GeneratedKind(Kind):
     names, the stored value is the result of the expression. A value that INSERT or UPDATE sends is refused (428C9).
     """
 
+    row_alone = True
     rule_sort = "generated"
     column_form = ColumnForm(column="generated", value="value")
 

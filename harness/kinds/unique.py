@@ -14,6 +14,7 @@ from harness.kinds.base import (
     RacesStrategy,
     ScenarioStrategy,
     Subject,
+    Table,
     TableName,
     TableRule,
     Unreliable,
@@ -22,7 +23,7 @@ from harness.kinds.base import (
     show,
 )
 from harness.kinds.toolkit import inheritance
-from harness.kinds.toolkit.constraints import deferrable, failing, timing_fact
+from harness.kinds.toolkit.constraints import deferrable, failing, named_otherwise, timing_fact
 from harness.kinds.toolkit.invariants import no_duplicates
 from harness.kinds.toolkit.key_expressions import (
     ValuePair,
@@ -113,6 +114,10 @@ class UniqueKind(Kind):
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return TableRule("constraint", self._constraint(table)), TableRule("index", self._constraint(table))
+
+    def meant(self, table: Table) -> str | None:
+        keys = (index for index in table.unique_keys if index.is_plain)
+        return None if self.where else named_otherwise(self._constraint(table.name), self.unique, keys)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         actual = self._index(subject)

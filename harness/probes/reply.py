@@ -25,6 +25,9 @@ INSUFFICIENT_PRIVILEGE = "42501"
 LOST = "HX003"
 """The SQLSTATE of a setup that lacks a row which nothing refused: a trigger or a rewrite rule dropped it."""
 
+CASTS_EMPTY_TEXT = "; what casts a setting that an earlier transaction left empty needs nullif(current_setting(…), '')"
+"""The words on what to do about an error for which :attr:`ServerError.of_empty_text` is true."""
+
 _NAME = r'(?:"(?:[^"]|"")+"|[^\s(."]+)'
 _RUNNING = re.compile(rf"function (?:({_NAME})\.)?({_NAME})\(")
 _WRITTEN = re.compile(rf"(?:({_NAME})\.)?({_NAME})")
@@ -66,6 +69,11 @@ class ServerError:
     def denied(self) -> bool:
         """Whether a privilege was lacking; not so where a function raises 42501 itself."""
         return self.sqlstate == INSUFFICIENT_PRIVILEGE and not self.context.partition("\n")[0].endswith(" at RAISE")
+
+    @property
+    def of_empty_text(self) -> bool:
+        """Whether an empty text is no value of the type that it was cast to; for json the error does not quote it."""
+        return self.sqlstate in ("22P02", "22007") and self.message.endswith((': ""', " json"))
 
     @property
     def table_name(self) -> TableName | None:

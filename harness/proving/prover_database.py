@@ -78,8 +78,9 @@ def invalid_predicates(
 
 
 def server_words(error: psycopg.Error) -> str:
-    """The message and the SQLSTATE of an error."""
-    return f"{error.diag.message_primary} ({error.sqlstate})"
+    """The message and the SQLSTATE of an error, and the server's hint."""
+    hint = f"; {error.diag.message_hint}" if error.diag.message_hint else ""
+    return f"{error.diag.message_primary} ({error.sqlstate}){hint}"
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,13 @@ def declared_rules(checks: Sequence[DeclaredCheck]) -> dict[TableName, frozenset
     return {table: frozenset(chain.from_iterable(parts)) for table, parts in found.items()}
 
 
+def _meant(checks: Sequence[DeclaredCheck], catalog: Catalog) -> dict[TableName, list[str]]:
+    """The rules of each table to which checks give another name: those checks are broken, and say so."""
+    found = ((each, catalog.tables.get(each.table)) for each in checks if each.table is not None)
+    named = ((table.name, check.rule.meant(table)) for check, table in found if table is not None)
+    return grouped((name, rule) for name, rule in named if rule is not None)
+
+
 @dataclass(frozen=True)
 class UndeclaredRules:
     """The rules of every table that no check declares.
@@ -41,10 +48,14 @@ class UndeclaredRules:
 
     @classmethod
     def of(cls, declared: Sequence[DeclaredCheck], catalog: Catalog) -> UndeclaredRules:
-        known = declared_rules(declared)
+        known, meant = declared_rules(declared), _meant(declared, catalog)
         reporting = {check.table: check for check in declared if check.kind == DECLARED and check.table is not None}
         parts = {
-            table.name: tuple(part for part in enforced(catalog, table) if part not in known.get(table.name, ()))
+            table.name: tuple(
+                part
+                for part in enforced(catalog, table)
+                if part not in known.get(table.name, ()) and part.name not in meant.get(table.name, ())
+            )
             for table in root_tables(catalog)
         }
         return cls(catalog, reporting, {table: each for table, each in parts.items() if each})

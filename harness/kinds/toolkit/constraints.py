@@ -7,11 +7,11 @@ Not here: which of several rules has refused a probe (``proving/attribution.py``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from harness.catalog.model import Constraint
+from harness.catalog.model import Constraint, Index
 from harness.kinds.base import Fact, Kind, Subject, Table, TableName
 from harness.kinds.row_access.acting_roles import ActsAsRoles
 from harness.probes import Refused
@@ -19,6 +19,13 @@ from harness.project import keys, sql
 from harness.project.keys import boolean, choice, key, section, several
 
 TIMINGS = ("not", "initially immediate", "initially deferred")
+
+
+def named_otherwise(name: str, columns: Iterable[str], known: Iterable[Constraint | Index]) -> str | None:
+    """Returns the name of the only one that has these columns, where none has the ``name`` that a check gives."""
+    rules = list(known)
+    found = [rule.name for rule in rules if {*rule.columns} == {*columns}]
+    return found[0] if len(found) == 1 and name not in [rule.name for rule in rules] else None
 
 
 def deferrable() -> Any:
