@@ -92,9 +92,10 @@ class PrivilegesKind(ActsAsRoles):
         """Yields the words that name no privilege."""
         known = statements.known_commands(self.on)
         for command in itertools.chain.from_iterable(map(self._declared, self.privileges)):
-            word = " ".join(_OF_COLUMNS.sub(r"\1", command.strip()).lower().split())
-            if word not in known:
-                yield f"unknown privilege {word!r}{did_you_mean(word, known)}"
+            word = " ".join(command.lower().split())
+            alone = word.partition(" (")[0] if self.on is None else word
+            if alone not in known or (alone != word and not _OF_COLUMNS.fullmatch(word)):
+                yield f"unknown privilege {word!r}{did_you_mean(alone, known) if alone not in known else ''}"
 
     def roles(self) -> tuple[str, ...]:
         return tuple(role for role in self.privileges if role != "public")

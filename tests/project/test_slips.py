@@ -71,7 +71,8 @@ FORMS = "schema, schema NAME, sequence S.NAME, function S.NAME(TYPES), view S.NA
             "t.yml:3:18: expected a list, found 'b, c'\nhint: [b, c]",
         ),
         (
-            "table: t.a\nchecks:\n  - row_security: s\n    as: app\n    claims: {app.team: $team}\n    sees: b = $teem\n",
+            "table: t.a\nchecks:\n  - row_security: s\n    as: app\n    claims: {app.team: $team}\n"
+            "    sees: b = $teem\n",
             "t.yml:3:5: 'row_security': no claim sets $teem; did you mean $team?",
         ),
         (
