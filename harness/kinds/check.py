@@ -64,7 +64,8 @@ class PredicateKind(Validatable):
         return (TableRule("constraint", self._constraint(table)),)
 
     def meant(self, table: Table) -> str | None:
-        return named_otherwise(self._constraint(table.name), sql.columns(self.predicate), table.checks)
+        alike = (each for each in table.checks if _parts(each.expression) == _parts(self.predicate))
+        return named_otherwise(table, self._constraint(table.name), sql.columns(self.predicate), alike)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         """States that the CHECK is in the table, unless it may be in a domain, and that it is validated."""
@@ -73,6 +74,11 @@ class PredicateKind(Validatable):
             each.name == name for each in table.constraints
         ):
             yield self.validity_fact(table.constraint(name))
+
+
+def _parts(predicate: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Returns the constants of a predicate, and its operators and functions: PostgreSQL prints casts besides."""
+    return frozenset(each.text for each in sql.constants(predicate)), sql.functions(predicate) - {"::"}
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ class ForeignKeyKind(Validatable):
 
     def meant(self, table: Table) -> str | None:
         keys = (key for key in table.foreign_keys if key.references == self.references[0])
-        return named_otherwise(self._constraint(table.name), self.foreign_key, keys)
+        return named_otherwise(table, self._constraint(table.name), self.foreign_key, keys)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.foreign_key(self._constraint(subject.table.name))

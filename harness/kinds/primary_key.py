@@ -74,7 +74,7 @@ class PrimaryKeyKind(Kind):
 
     def meant(self, table: Table) -> str | None:
         keys = (each for each in table.constraints if isinstance(each, PrimaryKey))
-        return named_otherwise(self._constraint(table.name), self.primary_key, keys)
+        return named_otherwise(table, self._constraint(table.name), self.primary_key, keys)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         for column in self.primary_key:

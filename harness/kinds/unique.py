@@ -117,7 +117,7 @@ class UniqueKind(Kind):
 
     def meant(self, table: Table) -> str | None:
         keys = (index for index in table.unique_keys if index.is_plain)
-        return None if self.where else named_otherwise(self._constraint(table.name), self.unique, keys)
+        return None if self.where else named_otherwise(table, self._constraint(table.name), self.unique, keys)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         actual = self._index(subject)

@@ -78,8 +78,9 @@ def invalid_predicates(
 
 
 def server_words(error: psycopg.Error) -> str:
-    """The message and the SQLSTATE of an error, and the server's hint."""
-    hint = f"; {error.diag.message_hint}" if error.diag.message_hint else ""
+    """The message and the SQLSTATE of an error, and what the server thinks that was meant."""
+    hint = error.diag.message_hint or ""
+    hint = f"; {hint}" if "meant" in hint else ""
     return f"{error.diag.message_primary} ({error.sqlstate}){hint}"
 
 

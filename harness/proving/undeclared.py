@@ -39,32 +39,31 @@ def _meant(checks: Sequence[DeclaredCheck], catalog: Catalog) -> dict[TableName,
 class UndeclaredRules:
     """The rules of every table that no check declares.
 
-    Where a table has a check file, ``reporting`` has the check that reports them; rules that are ``known`` are not.
+    Where a table has a check file, ``reporting`` has the check that reports them, but for rules that are ``known``, and
+    those to which another check gives a wrong name, which that one reports.
     """
 
     catalog: Catalog
     reporting: Mapping[TableName, DeclaredCheck] = field(default_factory=dict)
     _parts: Mapping[TableName, tuple[TableRule, ...]] = field(default_factory=dict)
+    _meant: Mapping[TableName, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, declared: Sequence[DeclaredCheck], catalog: Catalog) -> UndeclaredRules:
-        known, meant = declared_rules(declared), _meant(declared, catalog)
+        known = declared_rules(declared)
         reporting = {check.table: check for check in declared if check.kind == DECLARED and check.table is not None}
         parts = {
-            table.name: tuple(
-                part
-                for part in enforced(catalog, table)
-                if part not in known.get(table.name, ()) and part.name not in meant.get(table.name, ())
-            )
+            table.name: tuple(part for part in enforced(catalog, table) if part not in known.get(table.name, ()))
             for table in root_tables(catalog)
         }
-        return cls(catalog, reporting, {table: each for table, each in parts.items() if each})
+        meant = _meant(declared, catalog)
+        return cls(catalog, reporting, {table: each for table, each in parts.items() if each}, meant)
 
     def rules(self, table: Table) -> dict[TableRule, str]:
         """The rules that a table's check reports, each with the YAML that would declare it."""
         check = self.reporting.get(table.name)
         parts = self._parts.get(table.name, ()) if check is not None else ()
-        found = [part for part in parts if part.name not in check.rule.known] if check is not None else []
+        found = [part for part in parts if self._is_reported(check, part)] if check is not None else []
         return _entries(self.catalog, table, found) if found else {}
 
     def refusals(self) -> Iterator[tuple[DeclaredCheck | None, TableName, Refused]]:
@@ -74,7 +73,12 @@ class UndeclaredRules:
             for part in parts:
                 refused = _refused(self.catalog.tables[name], part)
                 if refused is not None:
-                    yield check if check is not None and part.name not in check.rule.known else None, name, refused
+                    yield check if check is not None and self._is_reported(check, part) else None, name, refused
+
+    def _is_reported(self, check: DeclaredCheck, part: TableRule) -> bool:
+        """Whether the check of a table reports a rule: it is not known, and no check gives it another name."""
+        assert check.table is not None, "only tables have such a check"
+        return part.name not in check.rule.known and part.name not in self._meant.get(check.table, ())
 
     def triggers(self) -> Iterator[tuple[TableName, tuple[str, ...]]]:
         """The triggers among them, by table."""

@@ -21,11 +21,11 @@ from harness.project.keys import boolean, choice, key, section, several
 TIMINGS = ("not", "initially immediate", "initially deferred")
 
 
-def named_otherwise(name: str, columns: Iterable[str], known: Iterable[Constraint | Index]) -> str | None:
-    """Returns the name of the only one that has these columns, where none has the ``name`` that a check gives."""
-    rules = list(known)
-    found = [rule.name for rule in rules if {*rule.columns} == {*columns}]
-    return found[0] if len(found) == 1 and name not in [rule.name for rule in rules] else None
+def named_otherwise(table: Table, name: str, columns: Iterable[str], known: Iterable[Constraint | Index]) -> str | None:
+    """Returns the only one of the ``known`` rules on these columns, where the table has none of the ``name``."""
+    found = [rule.name for rule in known if {*rule.columns} == {*columns}]
+    there = {*(each.name for each in table.constraints), *(each.name for each in table.indexes)}
+    return found[0] if len(found) == 1 and name not in there else None
 
 
 def deferrable() -> Any:
