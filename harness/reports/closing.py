@@ -14,7 +14,7 @@ from harness.reports import words
 
 REASON = 300
 """Characters of a reason that are shown whole; of a longer one, the middle is left out."""
-MEMBERS = 20
+MEMBERS = 10
 """Checks that are listed for one reason."""
 KINDS = 3
 """Kinds that are named where to read on."""
@@ -59,10 +59,11 @@ def _in_words(example: Counterexample) -> str:
 def where_to_read(outcomes: Iterable[Outcome], gate: Gate = STRICT) -> Iterator[str]:
     """Yields where broken kinds are explained, and the reasons of unreliable checks; not of those that the gate knows.
 
-    A check that is not written has no kind to read about.
+    A check that is not written has no kind to read about, and neither has a name that the catalog lacks.
     """
     red = [each for each in outcomes if not each.status.green and not gate.knows(each)]
-    kinds = dict.fromkeys(each.kind for each in red if each.status is Status.BROKEN and each.subject)
+    told = [each for each in red if each.subject and any(one.expected != THERE for one in each.counterexamples)]
+    kinds = dict.fromkeys(each.kind for each in told if each.status is Status.BROKEN)
     if kinds:
         yield f"read on: {', '.join(f'harness explain {kind}' for kind in [*kinds][:KINDS])}"
     if any(each.status is Status.UNRELIABLE for each in red):

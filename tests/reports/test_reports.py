@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from harness.errors import Place, shortened
-from harness.outcome import Counterexample, Outcome, Status
+from harness.outcome import THERE, Counterexample, Outcome, Status
 from harness.reports import closing, junit, scripts, words
 from harness.reports import json as json_report
 from harness.reports.run import Run
@@ -271,6 +271,29 @@ def test_of_a_wide_row_the_columns_that_the_failure_names() -> None:
     ]
     document = json.loads(json_report.render(RUN, [replace(BROKEN, counterexamples=(example,))], 1.0))
     assert document["checks"][0]["counterexamples"][0]["rows"][1]["values"] == wide
+
+
+def test_the_columns_that_a_rule_names() -> None:
+    wide: dict[str, str | None] = {f"column_{n}": "x" * 20 for n in range(10)} | {"ended": None, "gone": None}
+    example = Counterexample("w", "c", (("shop.customers", wide), ("shop.orders", wide)), columns=("column_9", "ended"))
+    lines = words.lines(replace(BROKEN, subject="", counterexamples=(example,)))
+    others = " ".join(f"column_{n}='{'x' * 20}'" for n in range(3))
+    assert lines[2] == f"with:     shop.customers {others} … and 7 more columns"
+    assert lines[3].startswith("row:      ")
+    assert " column_9='" in lines[3]
+    assert " ended=null … and " in lines[3]
+    assert "gone" not in lines[3]
+
+
+def test_what_the_catalog_lacks_is_told_once() -> None:
+    lacking = tuple(
+        replace(BROKEN, name=f"shop.orders.check.{n}", counterexamples=(Counterexample(THERE, "no table shop.orders"),))
+        for n in range(12)
+    )
+    printed = shown([*lacking]).splitlines()
+    assert printed.count("          actual:   no table shop.orders") == 1
+    assert [line for line in printed if line.startswith("  … and ")] == ["  … and 2 more"]
+    assert not [line for line in printed if line.startswith("read on:")]
 
 
 def test_steps_of_two_sessions() -> None:
