@@ -48,7 +48,8 @@ class Counterexample:
     ``expected`` and ``actual`` are one line each. ``rows`` are the rows it needs, as
     ``(table, {column: SQL text or None})``, the row of the probe last. ``script`` is SQL for psql that
     shows the fault on a database with the schema applied, and leaves nothing behind. If the fault takes two sessions,
-    ``steps`` are theirs, one line each, and the script has to be followed by hand.
+    ``steps`` are theirs, one line each, and the script has to be followed by hand. ``columns`` are those of the check's
+    table that its rule names.
     """
 
     expected: str
@@ -56,6 +57,7 @@ class Counterexample:
     rows: tuple[tuple[str, dict[str, str | None]], ...] = ()
     script: str | None = None
     steps: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

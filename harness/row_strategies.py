@@ -27,8 +27,8 @@ from harness.generation.setup import new_rows
 from harness.generation.statements import merge_cycles
 from harness.generation.users import Users
 from harness.probes.statement import Insert, SqlStatement, assume, identifier, qualified, written
+from harness.project.frozen_dict import FrozenDict
 from harness.project.model import TableName
-from harness.project.readers import FrozenDict
 from harness.pytest_session import ProjectSession
 from harness.server.connection import Connection
 from harness.solver import Pools, Unfillable

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from harness.catalog.model import Missing, Table
+from harness.errors import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,15 @@ class Canonical:
 
     def type(self, name: str) -> str:
         """A type as ``format_type`` prints it: ``timestamptz`` is ``timestamp with time zone``."""
-        with self._undone("create type pg_temp.harness_alike as (harness_v {})", sql.SQL(name)):
-            return self._one(
-                "select format_type(atttypid, atttypmod) from pg_attribute"
-                " where attrelid = 'pg_temp.harness_alike'::regclass and attname = 'harness_v'"
-            )
+        try:
+            with self._undone("create type pg_temp.harness_alike as (harness_v {})", sql.SQL(name)):
+                return self._one(
+                    "select format_type(atttypid, atttypmod) from pg_attribute"
+                    " where attrelid = 'pg_temp.harness_alike'::regclass and attname = 'harness_v'"
+                )
+        except Unprintable as error:
+            known = self._one("select string_agg(typname || e'\\n' || oid::regtype::text, e'\\n') from pg_type")
+            raise Unprintable(f"{error}{did_you_mean(name.partition('(')[0], known.splitlines())}") from None
 
     def default(self, table: Table, column: str, expression: str) -> str:
         """A default of a column, coerced to its type."""

@@ -104,6 +104,10 @@ class Roles:
         """Whether the connection's user may SET ROLE to the role."""
         return bool(self._asked("select pg_has_role(%s, 'member')", role))
 
+    def acts_as(self, role: str, other: str) -> bool:
+        """Whether a role has what is granted to another one: it is that role, or a member that inherits."""
+        return role == other or bool(self._asked("select pg_has_role(%s, %s, 'usage')", role, other))
+
     def on_table(self, role: str, table: str, privilege: str) -> bool:
         """Whether a role has a privilege on a table (its quoted name), itself, by membership or by PUBLIC."""
         return bool(self._asked("select has_table_privilege(%s, %s, %s)", role, table, privilege))

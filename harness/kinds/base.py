@@ -90,6 +90,9 @@ class Kind:
     enforced = True
     """Whether PostgreSQL refuses what breaks the rule; a rule that nobody enforces is present at best."""
 
+    row_alone: ClassVar[bool] = False
+    """Whether it is about each row by itself: a counterexample needs no row of the table that it does not name."""
+
     rule_sort: ClassVar[str | None] = None
     """The sort of rule in the catalog that it declares, where its subject is the name of that rule."""
 
@@ -138,6 +141,10 @@ class Kind:
         if self.rule_sort:
             return (TableRule(self.rule_sort, self.subject),)
         return tuple(TableRule("trigger", name) for refused in self.refusals(table) for name in refused.triggers)
+
+    def meant(self, table: Table) -> str | None:
+        """Returns the only rule of the catalog on the same columns, where none has the name that the check gives."""
+        return None
 
     def roles(self) -> tuple[str, ...]:
         """Returns the roles that its probes use."""

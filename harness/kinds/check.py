@@ -19,7 +19,7 @@ from harness.kinds.base import (
     default_name,
 )
 from harness.kinds.toolkit import inheritance
-from harness.kinds.toolkit.constraints import Validatable, enforced, failing, validated
+from harness.kinds.toolkit.constraints import Validatable, enforced, failing, named_otherwise, validated
 from harness.kinds.toolkit.predicates import PredicateRule
 from harness.probes import Refused
 from harness.project import sql
@@ -30,6 +30,7 @@ class PredicateKind(Validatable):
     """A kind whose rule is a predicate that every row keeps, by a CHECK of its table or of a domain."""
 
     varies = True
+    row_alone = True
 
     constraint: str | None
     implied_by: str | None
@@ -59,6 +60,10 @@ class PredicateKind(Validatable):
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return (TableRule("constraint", self._constraint(table)),)
 
+    def meant(self, table: Table) -> str | None:
+        alike = (each for each in table.checks if _parts(each.expression) == _parts(self.predicate))
+        return named_otherwise(table, self._constraint(table.name), sql.columns(self.predicate), alike)
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
         """States that the CHECK is in the table, unless it may be in a domain, and validated; and that it can fail."""
         if not sql.can_be_false(self.predicate):
@@ -74,6 +79,11 @@ class PredicateKind(Validatable):
         unenforced = any(each.name == name and not each.enforced for each in subject.table.constraints)
         # What a declared rule that nobody enforces lets happen needs no example.
         return None if self.enforced and unenforced else self._rule(subject).scenarios()
+
+
+def _parts(predicate: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Returns the constants of a predicate, and its operators and functions: PostgreSQL prints casts besides."""
+    return frozenset(each.text for each in sql.constants(predicate)), sql.functions(predicate) - {"::"}
 
 
 @dataclass(frozen=True)

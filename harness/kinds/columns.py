@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from harness.catalog.model import Column
 from harness.errors import nearest
-from harness.kinds.base import Fact, Kind, Subject, TableName, TableRule
+from harness.kinds.base import Fact, Kind, Missing, Subject, TableName, TableRule
+from harness.outcome import THERE
 from harness.project.columns import DeclaredColumn, declared_columns
 from harness.project.keys import key
 
@@ -51,11 +52,17 @@ class ColumnsKind(Kind):
         known = {column.name: column for column in table.columns}
         for contract in self.columns:
             if contract.name in known:
-                yield Fact(self._expected(subject, contract), self._actual(contract, known[contract.name]))
+                try:
+                    yield Fact(self._expected(subject, contract), self._actual(contract, known[contract.name]))
+                except Missing as error:
+                    yield Fact(THERE, f"{contract.place}: column {contract.name}: {error}")
 
     def _expected(self, subject: Subject, contract: DeclaredColumn) -> str:
         words = [contract.name, subject.canonical.type(contract.type) if contract.type else "any type"]
-        if contract.not_null or contract.name in subject.primary_key:
+        there = {column.name for column in subject.table.columns}
+        # A key of a column that is not there is a slip, of which its own check tells.
+        key = subject.primary_key if there >= {*subject.primary_key} else subject.table.primary_key
+        if contract.not_null or contract.name in key:
             words.append("not null")
         if contract.default is not None:
             words.append(f"default {subject.canonical.default(subject.table, contract.name, contract.default)}")

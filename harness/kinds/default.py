@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.kinds.base import Draft, Fact, Kind, NewRow, ScenarioStrategy, Subject, identifier
 from harness.probes import Accepted, Insert, Probe
-from harness.project.keys import ColumnForm, expression, key, name
+from harness.project.keys import ColumnForm, default_value, key, name
 from harness.solver.rules import tied_columns
 
 
@@ -30,9 +30,10 @@ class DefaultKind(Kind):
     rule_sort = "default"
     column_form = ColumnForm(column="default", value="value")
     varies = True
+    row_alone = True
 
     default: str = key(name, "the column")
-    value: str = key(expression, "the value, as an SQL expression")
+    value: str = key(default_value, "the value, as an SQL expression")
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         column = subject.table.column(self.default)

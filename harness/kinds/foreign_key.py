@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 from harness.catalog.model import ForeignKey, Table
 from harness.kinds.base import (
@@ -19,37 +17,28 @@ from harness.kinds.base import (
     TableName,
     TableRule,
     Values,
-    column_list,
     default_name,
     show,
 )
 from harness.kinds.foreign_key_parts import nulls
 from harness.kinds.foreign_key_parts.actions import actions
-from harness.kinds.foreign_key_parts.facts import action_facts, in_words
+from harness.kinds.foreign_key_parts.facts import action, action_facts, in_words
 from harness.kinds.foreign_key_parts.periods import covers, period_probes
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
-from harness.kinds.toolkit.constraints import RefusedBy, Validatable, deferrable, enforced, timing_fact, validated
+from harness.kinds.toolkit.constraints import (
+    RefusedBy,
+    Validatable,
+    deferrable,
+    enforced,
+    named_otherwise,
+    timing_fact,
+    validated,
+)
 from harness.kinds.toolkit.invariants import no_orphans
 from harness.probes import Accepted, Family, Insert, Probe, Refused, SqlStatement, Update
-from harness.project.keys import Reader, boolean, choice, concurrently, key, name, names, section, table_columns, text
-from harness.project.nodes import Node, expected
+from harness.project.keys import boolean, choice, concurrently, key, name, names, section, table_columns
 from harness.races import Race, Races
 from harness.solver.rules import not_empty, whole_or_null
-
-_ACTION = re.compile(r"(no action|restrict|cascade|set null|set default)(?:\s*\(([^()]+)\))?", re.IGNORECASE)
-
-
-def _read_action(what: str, node: Node) -> str:
-    """Reads ``SET NULL( goal_id )`` as ``set null (goal_id)``."""
-    found = _ACTION.fullmatch(text.read(node).strip())
-    if not found:
-        raise expected(what, node)
-    columns = [column.strip() for column in found[2].split(",")] if found[2] else []
-    return found[1].lower() + (f" {column_list(columns)}" if columns else "")
-
-
-_WORDS = "no action, restrict, cascade, set null, set default or set null (columns)"
-action: Reader[str] = Reader(_WORDS, partial(_read_action, _WORDS), {"type": "string", "pattern": _ACTION.pattern})
 
 
 @dataclass(frozen=True)
@@ -152,6 +141,10 @@ class ForeignKeyKind(Validatable):
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return TableRule("constraint", self._constraint(table)), *super().declares(table)
+
+    def meant(self, table: Table) -> str | None:
+        keys = (key for key in table.foreign_keys if key.references == self.references[0])
+        return named_otherwise(table, self._constraint(table.name), self.foreign_key, keys)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         found = subject.table.foreign_key(self._constraint(subject.table.name))

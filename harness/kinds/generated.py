@@ -36,6 +36,7 @@ class GeneratedKind(Kind):
     rules accept (an overflow), a note says for which: every query that reads the column will fail at such a row.
     """
 
+    row_alone = True
     rule_sort = "generated"
     column_form = ColumnForm(column="generated", value="value")
 

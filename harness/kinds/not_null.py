@@ -37,6 +37,7 @@ class NotNullKind(Kind):
     rule_sort = "not null"
     column_form = ColumnForm(column="not_null")
     varies = True
+    row_alone = True
 
     not_null: str = key(name, "the column")
     only: bool = inheritance.only()

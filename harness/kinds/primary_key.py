@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.kinds.base import Draft, Fact, Kind, Rule, ScenarioStrategy, Subject, TableName, TableRule, inserted, show
+from harness.catalog import PrimaryKey
+from harness.kinds.base import (
+    Draft,
+    Fact,
+    Kind,
+    Rule,
+    ScenarioStrategy,
+    Subject,
+    Table,
+    TableName,
+    TableRule,
+    inserted,
+    show,
+)
 from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.conflicts import OVERLAP, key_list, overlaps, without_overlaps
-from harness.kinds.toolkit.constraints import deferrable, timing_fact
+from harness.kinds.toolkit.constraints import deferrable, named_otherwise, timing_fact
 from harness.kinds.toolkit.invariants import no_duplicates
 from harness.kinds.toolkit.keys import RowsWithKey, deciding_key_columns, refuses_null_itself, room_for_rows
 from harness.probes import Delete, Family, Insert, Probe, Refused, SqlStatement, Update
@@ -75,6 +88,10 @@ class PrimaryKeyKind(Kind):
         return TableRule("constraint", self._constraint(table)), *(
             TableRule("not null", each) for each in self.primary_key
         )
+
+    def meant(self, table: Table) -> str | None:
+        keys = (each for each in table.constraints if isinstance(each, PrimaryKey))
+        return named_otherwise(table, self._constraint(table.name), self.primary_key, keys)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
         for column in self.primary_key:

@@ -10,6 +10,7 @@ from dataclasses import KW_ONLY, dataclass
 from hypothesis import strategies as st
 
 from harness.catalog import DEFAULTS, Column, Table
+from harness.errors import did_you_mean
 from harness.kinds.base import Draft, Fact, ScenarioStrategy, Subject, TableName, TableRule, identifier, qualified
 from harness.kinds.privileges_parts import statements
 from harness.kinds.privileges_parts.statements import FORMS, OBJECT, Object
@@ -68,6 +69,10 @@ class PrivilegesKind(ActsAsRoles):
             raise ValueError(f"'as' names {', '.join(unknown)}, of which 'privileges' says nothing")
         super().__post_init__()
 
+    def _declared(self, role: str) -> tuple[str, ...]:
+        declared = self.privileges.get(role, ())
+        return (declared,) if isinstance(declared, str) else declared
+
     @property
     def named_roles(self) -> tuple[str, ...]:
         return tuple(self.privileges)
@@ -80,7 +85,18 @@ class PrivilegesKind(ActsAsRoles):
         """Returns why the check cannot be in the file of a table, or of a module."""
         if level == "table" and self.on is not None:
             return "of a table they say nothing `on`: other objects belong into the file of a module"
-        return f"in the file of a module say `on`: {FORMS}" if level == "module" and self.on is None else None
+        if level == "module" and self.on is None:
+            return f"in the file of a module say `on`: {FORMS}"
+        return next(self._unknown(), None)
+
+    def _unknown(self) -> Iterator[str]:
+        """Yields the words that name no privilege."""
+        known = statements.known_commands(self.on)
+        for command in itertools.chain.from_iterable(map(self._declared, self.privileges)):
+            word = " ".join(command.lower().split())
+            alone = word.partition(" (")[0] if self.on is None else word
+            if alone not in known or (alone != word and not _OF_COLUMNS.fullmatch(word)):
+                yield f"unknown privilege {word!r}{did_you_mean(alone, known) if alone not in known else ''}"
 
     def roles(self) -> tuple[str, ...]:
         return tuple(role for role in self.privileges if role != "public")
@@ -109,12 +125,12 @@ class PrivilegesKind(ActsAsRoles):
         return {grant.role for grant in subject.table.grants} - {subject.table.owner}
 
     def _expected(self, role: str) -> frozenset[str]:
-        declared, kind = self.privileges.get(role, ()), self.on.kind if self.on else None
+        declared, kind = self._declared(role), self.on.kind if self.on else None
         if kind == DEFAULTS:
             tidy = (" ".join(command.lower().split()) for command in declared)
             kinds = {"usage": "sequences", "execute": "functions"}
             return frozenset(each if " on " in each else f"{each} on {kinds.get(each, 'tables')}" for each in tidy)
-        if declared in ("all", ("all",)):
+        if declared == ("all",):
             return frozenset(statements.COMMANDS[kind] if kind else COMMANDS)
         return frozenset(" ".join(command.lower().split()) if kind else _tidy(command) for command in declared)
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from harness.catalog.model import ForeignKey, Missing
 from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject, TableName
-from harness.kinds.foreign_key import action
 from harness.kinds.foreign_key_parts.actions import actions
-from harness.kinds.foreign_key_parts.facts import action_facts
+from harness.kinds.foreign_key_parts.facts import action, action_facts
 from harness.kinds.foreign_key_parts.reference import Reference
 from harness.kinds.toolkit.constraints import enforced_fact
 from harness.project.keys import key, name, table

@@ -8,10 +8,12 @@ from typing import Any
 
 from harness.kinds.base import Draft, Fact, Kind, ScenarioStrategy, Subject, TableName, TableRule
 from harness.kinds.row_access.attacks import ownership_attacks
-from harness.kinds.row_access.bypasses import bypasses, stand_in, untried
+from harness.kinds.row_access.bypasses import bypasses, stand_in, unread_claims, untried
 from harness.kinds.row_access.ownership import Owners
-from harness.kinds.row_access.principal import NARROWED, STAND_INS, May, Principal, says
+from harness.kinds.row_access.principal import STAND_INS, May, Principal, says
+from harness.kinds.row_access.reachable import refuse_unclaimed
 from harness.kinds.row_access.recursion import recursions
+from harness.kinds.row_access.row_queries import NARROWED
 from harness.probes import Execute, Probe, Scenario, claim_settings, claim_variables
 from harness.project import keys, sql
 from harness.project.keys import FrozenDict, any_value, boolean, key, mapping, name, names, predicate, several, text
@@ -68,6 +70,7 @@ class RowSecurityKind(Kind):
     """
 
     about_triggers = True
+    row_alone = True
 
     row_security: str = key(text, "the rule in a sentence")
     as_: str = key(name, "the role that asks, `$owner`, or `public`: a role that no policy names")
@@ -88,6 +91,10 @@ class RowSecurityKind(Kind):
         default=(),
     )
 
+    def __post_init__(self) -> None:
+        """Raises ``ValueError`` for a variable that no claim sets."""
+        refuse_unclaimed(self.claims or {}, (self.sees, self._may.insert, self._may.update, self._may.delete))
+
     @property
     def _may(self) -> May:
         own = (self.may_insert, self.may_update, self.may_delete)
@@ -103,13 +110,16 @@ class RowSecurityKind(Kind):
         table = subject.table
         forced = {True: "forced", False: "not forced"}
         actual = f"row security {'enabled' if table.row_security else 'disabled'}, {forced[table.force_row_security]}"
-        yield Fact(f"row security enabled, {forced[self.forced]}", actual)
+        way = "; alter table … force row level security, or `forced: false` if its owner may see all rows"
+        lacks_only_force = table.row_security and self.forced and not table.force_row_security
+        yield Fact(f"row security enabled, {forced[self.forced]}", f"{actual}{way if lacks_only_force else ''}")
         role = self._role(subject)
         yield from subject.missing_roles(*(() if role == "public" else (role,)))
         for expected in self.policy:
             found = table.policy(expected)
             roles = role if {role, "public"} & {*found.roles} else ", ".join(found.roles)
             yield Fact(f"policy {expected} for {role}", f"policy {expected} for {roles}")
+        yield from unread_claims(subject, self.claims or {})
         if role == "public" or subject.roles.exists(role):
             yield from bypasses(subject, role, self._restricted)
         yield from recursions(subject)
@@ -143,7 +153,7 @@ class RowSecurityKind(Kind):
             for place, values in enumerate(rows.owners):
                 settings = {"role": role, **claim_settings(self.claims or {}, values)}
                 refusals = (REFUSED, *self.errors)
-                principal = Principal(subject, owners, settings, self.policy, values, self.sees, may, refusals)
+                principal = Principal(subject, owners, settings, values, self.sees, may, refusals)
                 probes += principal.reads()
                 probes += principal.writes("update", rows.existing)
                 probes += principal.writes("delete", rows.existing)

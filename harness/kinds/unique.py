@@ -17,13 +17,12 @@ from harness.kinds.base import (
     Table,
     TableName,
     TableRule,
-    Unreliable,
     default_name,
     show,
 )
 from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.conflicts import OVERLAP, key_list, of_key, overlaps, without_overlaps
-from harness.kinds.toolkit.constraints import deferrable, failing, timing_fact
+from harness.kinds.toolkit.constraints import deferrable, failing, named_otherwise, timing_fact
 from harness.kinds.toolkit.invariants import no_duplicates
 from harness.kinds.toolkit.key_expressions import (
     ValuePair,
@@ -42,8 +41,7 @@ from harness.kinds.toolkit.keys import (
     key_with_references,
     may_be_null,
 )
-from harness.kinds.toolkit.predicates import combinations
-from harness.oracle import Answer
+from harness.kinds.toolkit.predicate_sides import sides
 from harness.probes import Accepted, Family, Insert, Probe, Refused
 from harness.project import sql
 from harness.project.keys import ColumnForm, choice, concurrently, key, key_element, name, predicate, several
@@ -124,6 +122,10 @@ class UniqueKind(Kind):
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return TableRule("constraint", self._constraint(table)), TableRule("index", self._constraint(table))
 
+    def meant(self, table: Table) -> str | None:
+        keys = (index for index in table.unique_keys if index.is_plain)
+        return None if self.where else named_otherwise(table, self._constraint(table.name), self.unique, keys)
+
     def facts(self, subject: Subject) -> Iterator[Fact]:
         actual = self._index(subject)
         kind = "unique" if actual.unique else "not unique"
@@ -157,7 +159,7 @@ class UniqueKind(Kind):
         if self.without_overlaps:
             constraint = self._constraint(subject.table.name)
             return subject.probes(overlaps(subject, self.unique, constraint, self._heirs(subject)))
-        inside, outside, never_inside = self._sides(subject)
+        inside, outside, never_inside = sides(subject, self.where)
         refused = self._refused(subject.table.name)
         nullable = [name for name in deciding_key_columns(subject, self.unique) if may_be_null(subject, name)]
         with_null: list[NewRow] = [{name: None} for name in self.unique if name in nullable]
@@ -216,7 +218,7 @@ class UniqueKind(Kind):
         table = subject.table
         if self.without_overlaps:
             return of_key(subject, self.unique, self._constraint(table.name), self._heirs(subject)).races()
-        inside, _, never_inside = self._sides(subject)
+        inside, _, never_inside = sides(subject, self.where)
         watch = self._watch(subject)
 
         def build(draft: Draft) -> Races:
@@ -257,42 +259,6 @@ class UniqueKind(Kind):
         )
         fixed = {column: value for column, value in chosen.items() if column not in present}
         return RowsWithKey(subject, draft, self.unique, fixed, present)
-
-    def _sides(self, subject: Subject) -> tuple[list[NewRow], list[NewRow], list[NewRow]]:
-        """Returns values of the columns in ``where`` that are inside it and those outside, as other rules accept them.
-
-        The third list has all values outside: also those that another rule refuses, though it may accept them with
-        other values of other columns.
-        """
-        if self.where is None:
-            return [{}], [], []
-        table = subject.table
-        columns = deciding_columns(table, self.where)
-        about = {rule.predicate: {*deciding_columns(table, rule.predicate)} for rule in subject.pools.rules(table)}
-        rules = [each for each, names in about.items() if names and names <= {*columns}]
-        tied = any(names & {*columns} and names - {*columns} for names in about.values())
-        rows = combinations(subject, columns, (self.where,))
-        sides: tuple[list[NewRow], list[NewRow], list[NewRow]] = [], [], []
-        inside, outside, never_inside = sides
-        answers = subject.oracle.answers(table, columns, rows, [self.where, *rules])
-        for row, (own, *others) in zip(rows, answers, strict=True):
-            values = dict(zip(columns, row, strict=True))
-            if own in (Answer.FALSE, Answer.NULL):
-                never_inside.append(values)
-            if own is not Answer.ERROR and all(answer.holds for answer in others):
-                (inside if own is Answer.TRUE else outside).append(values)
-        if tied:
-            inside[:] = _with_others(subject, self.where, inside)
-            outside[:] = _with_others(subject, f"({self.where}\n) is not true", outside)
-        if not inside:
-            raise Unreliable(f"no values found for which {self.where} is true")
-        return sides
-
-
-def _with_others(subject: Subject, also: str, rows: Sequence[NewRow]) -> list[NewRow]:
-    """Returns those values that keep all rules with some values of the other columns, and the predicate ``also``."""
-    pools = subject.pools.of(subject.table, also=(also,)) if subject.can_have_rows((also,)) else None
-    return [row for row in rows if pools and all(pool.allows(row) for pool in pools)]
 
 
 def _turns(column: str, one: NewRow, other: NewRow) -> bool:

@@ -25,6 +25,7 @@ from harness.probes.probe import (
     has_expected_rows,
 )
 from harness.probes.reply import (
+    CASTS_EMPTY_TEXT,
     DEADLOCK,
     INSUFFICIENT_PRIVILEGE,
     LOST,
@@ -68,10 +69,12 @@ from harness.probes.statement import (
     identifier,
     literal,
     qualified,
+    rows_of,
 )
 
 __all__ = [
     "BATCH",
+    "CASTS_EMPTY_TEXT",
     "DEADLOCK",
     "IMMEDIATE",
     "INSUFFICIENT_PRIVILEGE",
@@ -130,6 +133,7 @@ __all__ = [
     "of_root",
     "others",
     "qualified",
+    "rows_of",
     "settle",
     "shorten",
     "show",

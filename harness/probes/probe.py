@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Table
-from harness.probes.reply import Reply, ServerError, function_of, is_same
+from harness.probes.reply import CASTS_EMPTY_TEXT, Reply, ServerError, function_of, is_same
 from harness.probes.statement import Delete, SqlStatement, Update
 from harness.project.model import TableName
 
@@ -93,12 +93,13 @@ def _was_running(refusal: ServerError, function: str) -> bool:
 
 @dataclass(frozen=True)
 class NoRowChanged:
-    """The statement changes no row: it finds none, or a privilege is lacking."""
+    """The statement changes, or ``gets``, no row: it finds none, or a privilege is lacking."""
 
     sqlstates: tuple[str, ...] = ("42501",)
+    verb: str = "changes"
 
     def __str__(self) -> str:
-        return f"no row changed: 0 rows, or refused with {' or '.join(self.sqlstates)}"
+        return f"{self.verb} no row, or is refused with {' or '.join(self.sqlstates)}"
 
 
 @dataclass(frozen=True)
@@ -229,12 +230,13 @@ def actual(probe: Probe, reply: Reply) -> str:
         return f"{reply.refusal}{_another(probe, reply.refusal)}"
     if not isinstance(probe.expected, Refused) and has_expected_rows(probe, reply) and probe.then is not None:
         return f"{probe.then.meaning}: {'nothing' if reply.then is None else reply.then}"
-    changed = "" if isinstance(probe.expected, Refused) and reply.rows == 1 else f", {reply.rows} rows"
-    return f"accepted{changed}"
+    return str(Accepted(None if isinstance(probe.expected, Refused) and reply.rows == 1 else reply.rows))
 
 
 def _another(probe: Probe, refusal: ServerError) -> str:
     """Adds how the refusal differs from the expected one, where its own words do not tell."""
+    if probe.left_empty and refusal.of_empty_text:
+        return CASTS_EMPTY_TEXT
     if isinstance(probe.expected, AcceptedIf):
         return f"; {probe.expected.condition}"
     if isinstance(probe.expected, Refused) and probe.expected.routines:

@@ -25,6 +25,9 @@ INSUFFICIENT_PRIVILEGE = "42501"
 LOST = "HX003"
 """The SQLSTATE of a setup that lacks a row which nothing refused: a trigger or a rewrite rule dropped it."""
 
+CASTS_EMPTY_TEXT = "; what casts a setting that an earlier transaction left empty needs nullif(current_setting(…), '')"
+"""The words on what to do about an error for which :attr:`ServerError.of_empty_text` is true."""
+
 _NAME = r'(?:"(?:[^"]|"")+"|[^\s(."]+)'
 _RUNNING = re.compile(rf"function (?:({_NAME})\.)?({_NAME})\(")
 _FRAME = re.compile(rf'{_RUNNING.pattern}|^SQL statement "(.*?)"$', re.MULTILINE | re.DOTALL)
@@ -105,6 +108,11 @@ class ServerError:
             also = ["update"] if verb == "insert" and "do update" in statement.lower() else []
             for event in ("insert", "update", "delete") if verb == "merge" else (verb, *also):
                 yield _unquoted(schema) or None, _unquoted(table), event
+
+    @property
+    def of_empty_text(self) -> bool:
+        """Whether an empty text is no value of the type that it was cast to; for json the error does not quote it."""
+        return self.sqlstate in ("22P02", "22007") and self.message.endswith((': ""', " json"))
 
     @property
     def table_name(self) -> TableName | None:

@@ -101,6 +101,19 @@ class Execute:
 SqlStatement = Insert | Update | Delete | Execute
 
 
+def rows_of(given: SqlStatement) -> Iterator[tuple[TableName, Values]]:
+    """The rows that a statement writes, as far as it says; the row of the statement itself comes last."""
+    statement = given.instead_of or given.leaves or given if isinstance(given, Execute) else given
+    if isinstance(given, Execute):
+        yield from ((other.table, other.values) for other in given.beside)
+    if isinstance(statement, Insert):
+        yield statement.table, statement.values
+    elif isinstance(statement, Update):
+        yield statement.table, {**statement.key, **statement.set}
+    elif isinstance(statement, Delete):
+        yield statement.table, statement.key
+
+
 def assume(settings: Mapping[str, str], until: Literal["transaction", "session"] = "transaction") -> Iterator[str]:
     """Statements that make settings (``role``, claims …) for the transaction, or ``until`` the session ends.
 

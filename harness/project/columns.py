@@ -17,6 +17,7 @@ from harness.project.keys import (
     FrozenDict,
     boolean,
     choice,
+    default_value,
     expression,
     key,
     key_fields,
@@ -49,7 +50,7 @@ class DeclaredColumn:
         text, "the type, as format_type prints it or an alias: timestamptz, numeric(10,2), text[]", default=None
     )
     not_null: bool = key(stated, "whether NULL is refused", default=False)
-    default: str | None = key(expression, "the value when the column is left out", default=None)
+    default: str | None = key(default_value, "the value when the column is left out", default=None)
     identity: str | None = key(
         choice("always", "by default"), "that it is an identity column, and which kind", default=None
     )

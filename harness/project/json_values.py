@@ -8,8 +8,9 @@ import warnings
 from typing import Any
 
 from harness.errors import ProjectError, did_you_mean
+from harness.project.frozen_dict import FrozenDict
 from harness.project.nodes import ListNode, MappingNode, Node, Scalar, as_mapping, expected
-from harness.project.readers import FrozenDict, reader
+from harness.project.readers import reader
 
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "": None}

@@ -30,13 +30,14 @@ from typing import Any, TypeVar
 
 from harness.errors import ProjectError, did_you_mean
 from harness.project import nodes
+from harness.project.frozen_dict import FrozenDict
 from harness.project.nodes import Node, Scalar
 from harness.project.readers import (
-    FrozenDict,
     Reader,
     any_value,
     boolean,
     choice,
+    default_value,
     expression,
     integer,
     key_element,
@@ -69,6 +70,7 @@ __all__ = [
     "boolean",
     "choice",
     "concurrently",
+    "default_value",
     "expression",
     "integer",
     "isolation_levels",

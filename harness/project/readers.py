@@ -7,13 +7,14 @@ JSON Schema; what an editor takes for a number, a boolean or null is read as the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from harness.errors import ProjectError, did_you_mean
 from harness.project import sql, sqltext
+from harness.project.frozen_dict import FrozenDict
 from harness.project.model import TableName
 from harness.project.nodes import ListNode, Node, Scalar, as_mapping, as_scalar, as_sequence, expected
 from harness.project.yaml_text import quoted
@@ -27,28 +28,6 @@ _COLUMNS = re.compile(rf"\(\s*({_PART}(?:\s*,\s*{_PART})*)\s*\)\s*")
 _OPERATOR = re.compile(r"[-+*/<>=~!@#%^&|`?]+|operator\s*\([^()]+\)", re.IGNORECASE)
 _TEXT: JsonSchema = {"type": ["string", "number", "boolean", "null"]}
 _STRING: JsonSchema = {"type": "string"}
-
-
-class FrozenDict(Mapping[str, T]):
-    """A mapping that cannot be changed and can be hashed; keeps the order of the file."""
-
-    def __init__(self, entries: Mapping[str, T]) -> None:
-        self._entries = dict(entries)
-
-    def __getitem__(self, name: str) -> T:
-        return self._entries[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def __hash__(self) -> int:
-        return hash(frozenset(self._entries.items()))
-
-    def __repr__(self) -> str:
-        return repr(self._entries)
 
 
 @dataclass(frozen=True)
@@ -143,7 +122,9 @@ def _table_and_rest(node: Node, what: str) -> tuple[TableName, str]:
     text = as_scalar(node, what).text
     found = _TABLE.match(text)
     if not found:
-        raise expected(what, node, hint=f"with its schema: public.{text}" if re.fullmatch(r"\w+", text) else None)
+        # A check file stands in the folder of its module, whose schema most often has the same name.
+        schema = node.place.path.parent.name or "public"
+        raise expected(what, node, hint=f"with its schema: {schema}.{text}" if re.fullmatch(r"\w+", text) else None)
     return TableName(_unquoted(found[1]), _unquoted(found[2])), text[found.end() :]
 
 
@@ -181,6 +162,8 @@ def several(item: Reader[T], *, distinct: bool = True) -> Reader[tuple[T, ...]]:
     @reader(f"{item.expects} or a list", {"anyOf": [item.schema(), listed]})
     def read(node: Node) -> tuple[T, ...]:
         found = node.items if isinstance(node, ListNode) else (node,)
+        if isinstance(node, Scalar) and item in (name, key_element) and re.fullmatch(r"\w+(\s*,\s*\w+)+", node.text):
+            raise expected("a list", node, hint=f"[{node.text}]")
         if not found:
             raise expected(f"at least {item.expects}", node)
         values: list[T] = []
@@ -295,6 +278,7 @@ names: Reader[tuple[str, ...]] = several(name)
 texts: Reader[tuple[str, ...]] = several(text)
 predicate = _sql("a predicate", sql.predicate)
 expression = _sql("an expression", sql.predicate)
+default_value = _sql("a default", sql.default)
 key_element = _sql("a column or an expression", sql.element)
 query = _sql("a query", sql.query, _STRING)
 statement = _sql("a statement", sql.statement, _STRING)

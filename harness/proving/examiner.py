@@ -177,15 +177,20 @@ class Examiner:
                 trial.causes[SETUP] = self.attribution.narrowed(self.session, scenario, (), causes[0], refusal)
         return _setup_failure(scenario, refusal) if wrong and not causes else None
 
+    def again(self, failure: Failure) -> Failure | None:
+        """Tries a failure alone; returns how it fails now, None if it does not, or could not be tried."""
+        with suppress(TimedOut, Interference):
+            return self.try_alone(Scenario(failure.setup, (failure.probe,), waits=failure.waits))
+        return None
+
     def fewest_settings(self, failure: Failure) -> Failure:
         """The same failure with one setting left empty, where several were and that one is enough."""
         names = failure.probe.left_empty
         for name in names if len(names) > 1 else ():
             probe = replace(failure.probe, left_empty=(name,), never_set=tuple(each for each in names if each != name))
-            with suppress(TimedOut, Interference):
-                found = self.try_alone(Scenario(failure.setup, (probe,), waits=failure.waits))
-                if found is not None and found.probe.aspect == failure.probe.aspect:
-                    return replace(found, probe=replace(found.probe, never_set=()))
+            found = self.again(replace(failure, probe=probe))
+            if found is not None and found.probe.aspect == failure.probe.aspect:
+                return replace(found, probe=replace(found.probe, never_set=()))
         return failure
 
 

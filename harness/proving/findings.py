@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from harness.catalog import Catalog
 from harness.declarations import DeclaredCheck
-from harness.kinds.base import Fact, Kind
-from harness.outcome import Counterexample, Outcome, Status
+from harness.kinds.base import Fact, Kind, Missing
+from harness.outcome import THERE, Counterexample, Outcome, Status
+from harness.probes import CASTS_EMPTY_TEXT, ServerError
 from harness.proving import bug
 from harness.proving.examiner import SETUP, Trial
 from harness.proving.racing import RaceResult
 from harness.proving.reproduction import counterexample, race_counterexample
 from harness.proving.undeclared import UndeclaredRules
+from harness.proving.unset import LEFT_EMPTY
 
 
 @dataclass
@@ -40,6 +43,14 @@ class Findings:
         self.tried |= any(fact.tried for fact in facts)
         self.broken += [Counterexample(fact.expected, fact.actual) for fact in facts if not fact.holds]
 
+    def add_missing(self, missing: Missing, check: DeclaredCheck, catalog: Catalog) -> None:
+        """Adds that the catalog lacks a name, and the name that the rule of the check has there."""
+        table, words = catalog.tables.get(check.table) if check.table else None, str(missing)
+        if table is not None and (meant := check.rule.meant(table)) is not None:
+            words = f"{words.partition('; did you mean')[0]}; did you mean {meant!r}? Then say `constraint: {meant}`"
+        if (found := Counterexample(THERE, words)) not in self.broken:
+            self.broken.append(found)
+
     def add_trial(self, check: DeclaredCheck, trial: Trial, undeclared: UndeclaredRules) -> None:
         self.probes += trial.probes
         if trial.failure is not None:
@@ -61,9 +72,9 @@ class Findings:
         """Says which aspect no probe showed, because something else refused first or no row was reached."""
         for aspect, mask in trial.masked.items() if not rule.leaves_out else ():
             if aspect not in trial.shown and aspect not in trial.causes:
-                undeclared_rule = any(each.matches(mask) and each.fits(mask) for _, _, each in undeclared.refusals())
-                because = ", which no check declares" if undeclared_rule else "; if that is meant, say `implied_by:`"
-                self.reason = f"'{aspect}' was never seen: each time it was {mask}{because}"
+                self.reason = (
+                    f"'{aspect}' was never seen: each time it was {mask}{_because(aspect, mask, rule, undeclared)}"
+                )
         for aspect, why in trial.idle.items():
             if aspect not in trial.shown and aspect not in trial.masked:
                 self.reason = f"'{aspect}' was never seen: each time {why}"
@@ -137,3 +148,12 @@ class Findings:
             traceback=bug.text(self.error) if self.error is not None else None,
             shared=check.shared,
         )
+
+
+def _because(aspect: str, mask: ServerError, rule: Kind, undeclared: UndeclaredRules) -> str:
+    """Says what to do about an error that hid an aspect; nothing where no key of the kind says that it is meant."""
+    if any(each.matches(mask) and each.fits(mask) for _, _, each in undeclared.refusals()):
+        return ", which no check declares"
+    if aspect.endswith(LEFT_EMPTY) and mask.of_empty_text:
+        return CASTS_EMPTY_TEXT
+    return "; if that is meant, say `implied_by:`" if hasattr(rule, "implied_by") else ""

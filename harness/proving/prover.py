@@ -21,7 +21,7 @@ from harness.errors import HarnessError, TargetError
 from harness.kinds.base import Begun, Kind, RowPair, Subject, Unreliable
 from harness.kinds.primary_key import PrimaryKeyKind
 from harness.kinds.touched_on_update import TouchedOnUpdateKind
-from harness.outcome import EVALUABLE, THERE, Counterexample, Outcome
+from harness.outcome import EVALUABLE, Counterexample, Outcome
 from harness.probes import PAUSES, Interference, Scenario, TimedOut, TimeLimits, interference_of
 from harness.project.model import Project, TableName
 from harness.proving import bug, unset
@@ -138,7 +138,7 @@ class Prover:
             self.database.prepare_session(check)
             self._examine(check, findings)
         except Missing as missing:
-            findings.broken.append(Counterexample(THERE, str(missing)))
+            findings.add_missing(missing, check, self.catalog)
         except Unfillable as reason:
             findings.reason = str(reason)
             if reason.table is not None:
@@ -196,7 +196,7 @@ class Prover:
             findings.add_facts(list(rule.facts(subject)))
         except Missing as missing:
             # Rows that show what the lack of it lets happen say more than its absence.
-            findings.broken.append(Counterexample(THERE, str(missing)))
+            findings.add_missing(missing, check, self.catalog)
         if not self._may_take_roles(rule, findings):
             return
         try:
@@ -224,6 +224,7 @@ class Prover:
             shrink=self._effort.shrink,
             replays=RACE_REPLAYS if rule.commits else REPLAYS,
             attribution=self.database.rules.attribution(check),
+            catalog=None if rule.commits else self.catalog,
         )
         return attempt(context, stated, self._drawn(stated) if isinstance(stated, Begun) else None)
 

@@ -80,8 +80,10 @@ def invalid_predicates(
 
 
 def server_words(error: psycopg.Error) -> str:
-    """The message and the SQLSTATE of an error."""
-    return f"{error.diag.message_primary} ({error.sqlstate})"
+    """The message and the SQLSTATE of an error, and what the server thinks that was meant."""
+    hint = error.diag.message_hint or ""
+    hint = f"; {hint}" if "meant" in hint else ""
+    return f"{error.diag.message_primary} ({error.sqlstate}){hint}"
 
 
 @dataclass(frozen=True)

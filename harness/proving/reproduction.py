@@ -6,9 +6,12 @@ Not here: saving the scripts (``reports/scripts.py``), and running one (``cli/op
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from typing import Any
 
-from harness.catalog.model import Catalog
+from harness.catalog.model import Catalog, Table
 from harness.declarations import DeclaredCheck
 from harness.kinds.base import one_line
 from harness.outcome import Counterexample
@@ -17,24 +20,22 @@ from harness.probes import (
     Accepted,
     AcceptedIf,
     AcceptedOrRefused,
-    Delete,
-    Execute,
-    Insert,
     NoRowChanged,
     Postcondition,
     Probe,
     Refused,
     Reply,
     SqlStatement,
-    Update,
     actual,
     assume,
     expected,
     literal,
+    rows_of,
     settle,
 )
 from harness.proving.commits import in_a_block
 from harness.proving.examiner import SETUP, Failure
+from harness.proving.fewer_rows import names_row
 from harness.proving.racing import RaceViolation
 from harness.races.database import result_settings
 
@@ -75,7 +76,15 @@ def counterexample(check: DeclaredCheck, failure: Failure, catalog: Catalog) -> 
     lines = _script(setup, probe, settled) if probe.ahead is None else _committed(setup, probe)
     end = _compared(*words, _as_expected(probe, failure.reply))
     script = header + "".join(f"{line}\n" for line in _explained([*lines, *end]))
-    return Counterexample(*words, rows=tuple(_rows([*setup, probe.statement])), script=script)
+    table = catalog.tables.get(check.table) if check.table else None
+    rows = tuple(_rows(table, setup, probe))
+    return Counterexample(*words, rows=rows, script=script, columns=_named(check.rule, table))
+
+
+def _named(rule: Any, table: Table | None) -> tuple[str, ...]:
+    """The columns of the table that a rule names."""
+    said = {word for each in fields(rule) for word in re.findall(r"\w+", repr(getattr(rule, each.name)))}
+    return tuple(column.name for column in table.columns if column.name in said) if table else ()
 
 
 def _left_empty(probe: Probe) -> str:
@@ -113,7 +122,7 @@ def race_counterexample(check: DeclaredCheck, violation: RaceViolation) -> Count
     return Counterexample(
         violation.expected,
         violation.actual,
-        tuple(_rows([*violation.setup])),
+        tuple((str(table), dict(values)) for each in violation.setup for table, values in rows_of(each)),
         script,
         steps=tuple(map(str, violation.played.steps)),
     )
@@ -267,14 +276,13 @@ def _committed(setup: tuple[SqlStatement, ...], probe: Probe) -> Iterator[str]:
         yield from ("\\if :harness_failed", "rollback;", "\\endif")
 
 
-def _rows(statements: list[SqlStatement]) -> Iterator[tuple[str, dict[str, str | None]]]:
-    for given in statements:
-        statement = given.instead_of or given.leaves or given if isinstance(given, Execute) else given
-        if isinstance(given, Execute) and given.instead_of:
-            yield from ((str(other.table), dict(other.values)) for other in given.beside)
-        if isinstance(statement, Insert):
-            yield str(statement.table), dict(statement.values)
-        elif isinstance(statement, Update):
-            yield str(statement.table), {**statement.key, **statement.set}
-        elif isinstance(statement, Delete):
-            yield str(statement.table), dict(statement.key)
+def _rows(
+    table: Table | None, setup: tuple[SqlStatement, ...], probe: Probe
+) -> Iterator[tuple[str, dict[str, str | None]]]:
+    """The rows that the failure needs; last the one that the probe writes, else that of the table which it names."""
+    *others, own = [[*rows_of(statement)] for statement in (*setup, probe.statement)]
+    rows = [row for rows in others for row in rows]
+    if not own and table is not None:
+        of_table = (row for row in rows if row[0] == table.name)
+        own = sorted(of_table, key=lambda row: names_row(probe, row[1], table.primary_key or (*row[1],)))[-1:]
+    yield from ((str(name), dict(values)) for name, values in [*(row for row in rows if row not in own), *own])

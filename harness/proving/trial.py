@@ -3,7 +3,8 @@
 Two passes of Hypothesis with the same seed draw the same scenarios up to the first failure. The first only draws, and
 batches are tried meanwhile; the second, which most checks never need, lets Hypothesis shrink. Draws more where triggers
 refuse most rows.
-Not here: what a reply says (``attribution.py``), and Hypothesis itself (``draws.py``).
+Not here: what a reply says (``attribution.py``), Hypothesis itself (``draws.py``), and which rows are left out then
+(``fewer_rows.py``).
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from types import TracebackType
 
 from hypothesis import strategies as st
 
+from harness.catalog import Catalog
 from harness.kinds.base import Begun, RowPair
 from harness.probes import BATCH, Scenario, ScenarioResult, ScenarioRunner, TimedOut, Works
 from harness.proving.attribution import Attribution
 from harness.proving.draws import draw_until, smallest
 from harness.proving.examiner import Examiner, Failure, Trial
+from harness.proving.fewer_rows import FewerRows
 from harness.values.examples import examples
 
 REPLAYS = 400
@@ -35,7 +38,7 @@ class Context:
     """The session and the limits that the scenarios of one check are tried with.
 
     ``scenarios`` is the most that are tried. With ``shrink`` a failure is made smaller by ``replays`` tries at the
-    most. ``attribution`` decides who refused.
+    most, and by fewer rows where the ``catalog`` is given. ``attribution`` decides who refused.
     """
 
     session: ScenarioRunner
@@ -44,6 +47,7 @@ class Context:
     shrink: bool = True
     replays: int = REPLAYS
     attribution: Attribution = field(default_factory=Attribution)
+    catalog: Catalog | None = None
 
 
 def attempt(
@@ -61,6 +65,9 @@ def attempt(
     if failure is not None and context.shrink:
         failure = _smallest(context, stated, examiner, failure)
     trial.failure = failure and examiner.fewest_settings(failure)
+    check = context.attribution.check
+    if trial.failure is not None and context.shrink and context.catalog is not None and check is not None:
+        trial.failure = FewerRows(check, context.catalog, examiner.again).of(trial.failure)
     if trial.failure is not None and isinstance(trial.failure.probe.expected, Works):
         aspect = trial.failure.probe.aspect
         if aspect not in trial.shown:

@@ -32,16 +32,25 @@ def declared_rules(checks: Sequence[DeclaredCheck]) -> dict[TableName, frozenset
     return {table: frozenset(chain.from_iterable(parts)) for table, parts in found.items()}
 
 
+def _meant(checks: Sequence[DeclaredCheck], catalog: Catalog) -> dict[TableName, list[str]]:
+    """The rules of each table to which checks give another name: those checks are broken, and say so."""
+    found = ((each, catalog.tables.get(each.table)) for each in checks if each.table is not None)
+    named = ((table.name, check.rule.meant(table)) for check, table in found if table is not None)
+    return grouped((name, rule) for name, rule in named if rule is not None)
+
+
 @dataclass(frozen=True)
 class UndeclaredRules:
     """The rules of every table that no check declares.
 
-    Where a table has a check file, ``reporting`` has the check that reports them; rules that are ``known`` are not.
+    Where a table has a check file, ``reporting`` has the check that reports them, but for rules that are ``known``, and
+    those to which another check gives a wrong name, which that one reports.
     """
 
     catalog: Catalog
     reporting: Mapping[TableName, DeclaredCheck] = field(default_factory=dict)
     _parts: Mapping[TableName, tuple[TableRule, ...]] = field(default_factory=dict)
+    _meant: Mapping[TableName, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, declared: Sequence[DeclaredCheck], catalog: Catalog) -> UndeclaredRules:
@@ -51,13 +60,14 @@ class UndeclaredRules:
             table.name: tuple(part for part in enforced(catalog, table) if part not in known.get(table.name, ()))
             for table in root_tables(catalog)
         }
-        return cls(catalog, reporting, {table: each for table, each in parts.items() if each})
+        meant = _meant(declared, catalog)
+        return cls(catalog, reporting, {table: each for table, each in parts.items() if each}, meant)
 
     def rules(self, table: Table) -> dict[TableRule, str]:
         """The rules that a table's check reports, each with the YAML that would declare it."""
         check = self.reporting.get(table.name)
         parts = self._parts.get(table.name, ()) if check is not None else ()
-        found = [part for part in parts if part.name not in check.rule.known] if check is not None else []
+        found = [part for part in parts if self._is_reported(check, part)] if check is not None else []
         return _entries(self.catalog, table, found) if found else {}
 
     def refusals(self) -> Iterator[tuple[DeclaredCheck | None, TableName, Refused]]:
@@ -67,7 +77,12 @@ class UndeclaredRules:
             for part in parts:
                 refused = _refused(self.catalog.tables[name], part)
                 if refused is not None:
-                    yield check if check is not None and part.name not in check.rule.known else None, name, refused
+                    yield check if check is not None and self._is_reported(check, part) else None, name, refused
+
+    def _is_reported(self, check: DeclaredCheck, part: TableRule) -> bool:
+        """Whether the check of a table reports a rule: it is not known, and no check gives it another name."""
+        assert check.table is not None, "only tables have such a check"
+        return part.name not in check.rule.known and part.name not in self._meant.get(check.table, ())
 
     def triggers(self) -> Iterator[tuple[TableName, tuple[str, ...]]]:
         """The triggers among them, by table."""

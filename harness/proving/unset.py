@@ -19,6 +19,8 @@ from harness.kinds.base import Begun
 from harness.probes import Probe, Scenario
 
 OWN = "harness."
+LEFT_EMPTY = " with settings left empty"
+"""The end of an aspect that is tried after an earlier transaction."""
 _SET = re.compile(r"set_config\s*\(|\bset\s+(?:local\s+|session\s+)?\w+\.", re.IGNORECASE)
 
 
@@ -66,7 +68,7 @@ def _twice(scenario: Scenario, names: tuple[str, ...]) -> Scenario:
         for each in scenario.probes
     )
     again = (
-        replace(each, never_set=(), left_empty=names, aspect=f"{each.aspect} with settings left empty")
+        replace(each, never_set=(), left_empty=names, aspect=f"{each.aspect}{LEFT_EMPTY}")
         for each in first
         if isinstance(each, Probe) and each.never_set
     )

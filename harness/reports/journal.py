@@ -142,6 +142,7 @@ def _outcome(facts: dict[str, Any]) -> Outcome:
                 **example,
                 "rows": tuple((table, values) for table, values in example["rows"]),
                 "steps": tuple(example["steps"]),
+                "columns": tuple(example["columns"]),
             }
         )
         for example in facts["counterexamples"]

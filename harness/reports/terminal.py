@@ -12,7 +12,7 @@ from dataclasses import replace
 from rich.console import Console
 from rich.text import Text
 
-from harness.outcome import STRICT, Gate, Outcome, Status
+from harness.outcome import STRICT, THERE, Gate, Outcome, Status
 from harness.reports import closing, words
 from harness.reports.run import Run, Totals
 
@@ -43,8 +43,8 @@ _COUNTED = (Status.PROVED, Status.PRESENT, Status.BROKEN, Status.UNRELIABLE)
 class Terminal:
     """Writes to a console. Colours and the progress line are for terminals; a pipe gets plain, unwrapped lines.
 
-    A note of several checks is printed once. Of a check that the ``gate`` knows, only the name is printed. With
-    ``quiet``, such checks and green ones are not printed at all.
+    A note of several checks, or a name that the catalog lacks for several, is printed once. Of a check that the
+    ``gate`` knows, only the name is printed. With ``quiet``, such checks and green ones are not printed at all.
     """
 
     def __init__(
@@ -103,10 +103,15 @@ class Terminal:
             self._line(f"{INDENT}{line}")
 
     def _with_new_notes(self, outcome: Outcome) -> Outcome:
-        """Returns an outcome without the notes that were printed before."""
+        """Returns an outcome without the notes, and the names that the catalog lacks, that were printed before."""
         fresh = tuple(note for note in outcome.notes if note not in self._noted)
         self._noted.update(fresh)
-        return replace(outcome, notes=fresh)
+        lacking = {each.actual for each in outcome.counterexamples if each.expected == THERE}
+        told = lacking & self._noted
+        self._noted.update(lacking)
+        return replace(
+            outcome, notes=fresh, counterexamples=tuple(e for e in outcome.counterexamples if e.actual not in told)
+        )
 
     def tried(self, count: int) -> None:
         """Counts checks that are done, and whose lines will be printed later."""
@@ -137,6 +142,8 @@ class Terminal:
             self._line(f"\n{title}", _STYLE[status])
             for line in lines:
                 self._line(f"  {line}")
+        for place, line in enumerate(closing.where_to_read(outcomes, self._gate)):
+            self._line(line if place else f"\n{line}")
         found = Totals.of(outcomes)
         left = self._run.selected - found.checks
         clean = not left and not any(self._gate.fails(outcome) for outcome in outcomes)

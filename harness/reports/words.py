@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from harness.outcome import Counterexample, Outcome, Status
 from harness.reports import scripts
@@ -88,13 +88,15 @@ def where(outcome: Outcome) -> str:
     return f"{outcome.place.path.as_posix()}:{outcome.place.line}"
 
 
-def row(values: dict[str, str | None], named: str = "") -> str:
-    """Returns the columns that are not null, with long values cut: ``id='0' name='a' … and 9 more columns``.
+def row(values: dict[str, str | None], named: str = "", columns: Collection[str] = ()) -> str:
+    """Returns ``id='0' name='a' ended=null … and 9 more columns``: of those that are null, only the ``columns``.
 
-    Of a row longer than ``ROW`` those are left out that the text ``named`` does not name. The script has all of them.
+    Long values are cut. Of a row longer than ``ROW`` those are left out that neither ``columns`` nor the text ``named``
+    name. The script has all of them.
     """
-    texts = {column: f"{plain(column)}={_value(value)}" for column, value in values.items() if value is not None}
-    shown = {column for column in texts if re.search(rf"(?<!\w){re.escape(column)}(?!\w)", named)}
+    there = {column: value for column, value in values.items() if value is not None or column in columns}
+    texts = {column: f"{plain(column)}={_value(value)}" for column, value in there.items()}
+    shown = {each for each in texts if each in columns or re.search(rf"(?<!\w){re.escape(each)}(?!\w)", named)}
     left = ROW - sum(len(texts[column]) + 1 for column in shown)
     for column in [each for each in texts if each not in shown]:
         if len(texts[column]) > left:
@@ -129,10 +131,13 @@ def _example(outcome: Outcome, example: Counterexample) -> Iterator[str]:
         return
     *others, (table, last) = example.rows
     named = f"{outcome.subject} {example.expected} {example.actual}"
-    yield from (_labelled("with", f"{plain(name)} {row(values, named)}") for name, values in others[:NEIGHBOURS])
+    for name, values in others[:NEIGHBOURS]:
+        shown = row(values, named, example.columns if name == outcome.table else ())
+        yield _labelled("with", f"{plain(name)} {shown}")
     if len(others) > NEIGHBOURS:
         yield _labelled("with", f"{len(others) - NEIGHBOURS} more rows")
-    yield _labelled("row", f"{'' if table == outcome.table else plain(table) + ' '}{row(last, named)}")
+    own = row(last, named, example.columns) if table == outcome.table else f"{plain(table)} {row(last, named)}"
+    yield _labelled("row", own)
 
 
 def _labelled(label: str, text: str) -> str:
@@ -148,7 +153,9 @@ def _shortened(text: str) -> str:
     return text if len(text) <= NOTE else f"{text[:NOTE]} …"
 
 
-def _value(value: str) -> str:
+def _value(value: str | None) -> str:
+    if value is None:
+        return "null"
     quoted = value[:VALUE].replace("'", "''")
     if len(value) <= VALUE:
         return f"'{_escaped(quoted)}'"

@@ -136,7 +136,7 @@ KINDS_HINT = "\nhint: kinds: accepted_values, check, class, not_null, privileges
             "table: a.b\nmodule: a\n",
             "1:1: a check file says 'table: schema.table' or 'module: name', this one says both",
         ),
-        ("table: orders\n", "1:8: expected schema.table, found 'orders'\nhint: with its schema: public.orders"),
+        ("table: orders\n", "1:8: expected schema.table, found 'orders'\nhint: with its schema: shop.orders"),
         (
             "table: a.b\ncheck: []\n",
             "2:1: unknown key 'check' in 'table file'; did you mean 'checks'?\n"

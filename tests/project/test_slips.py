@@ -41,6 +41,45 @@ FORMS = "schema, schema NAME, sequence S.NAME, function S.NAME(TYPES), view S.NA
             "table: t.a\nchecks:\n  - audited: t.log\n    row: id = $new.id\n    on: [insert]\n    of: [a]\n",
             "t.yml:3:5: 'audited': `of` are columns that an update changes: say `on: update`",
         ),
+        (
+            "table: t.a\nchecks:\n  - privileges: {app: [select, delet]}\n",
+            "t.yml:3:5: 'privileges': unknown privilege 'delet'; did you mean 'delete'?",
+        ),
+        (
+            "module: t\nchecks:\n  - privileges: {app: [usage, selct]}\n    on: sequence t.n\n",
+            "t.yml:3:5: 'privileges': unknown privilege 'selct'; did you mean 'select'?",
+        ),
+        (
+            'table: t.a\nchecks:\n  - privileges: {app: ["updat (b)"]}\n',
+            "t.yml:3:5: 'privileges': unknown privilege 'updat (b)'; did you mean 'update'?",
+        ),
+        (
+            "table: t.a\ncolumns:\n  b: {type: text, default: open}\n",
+            "t.yml:3:28: not a default: a default cannot name the column open; "
+            "a text has quotes of its own: \"'open'\"",
+        ),
+        (
+            "table: t.a\ncolumns:\n  b: {type: text, default: lower(c)}\n",
+            "t.yml:3:28: not a default: a default cannot name the column c",
+        ),
+        (
+            "table: t.a\nchecks:\n  - unique: b, c\n",
+            "t.yml:3:13: expected a list, found 'b, c'\nhint: [b, c]",
+        ),
+        (
+            "table: t.a\nchecks:\n  - primary_key: b, c\n",
+            "t.yml:3:18: expected a list, found 'b, c'\nhint: [b, c]",
+        ),
+        (
+            "table: t.a\nchecks:\n  - row_security: s\n    as: app\n    claims: {app.team: $team}\n"
+            "    sees: b = $teem\n",
+            "t.yml:3:5: 'row_security': no claim sets $teem; did you mean $team?",
+        ),
+        (
+            "table: t.a\nchecks:\n  - immutable: [b]\n    as: app\n    claims: {app.team: $team}\n    sees: b = $x\n"
+            "    refused_by: {trigger: t}\n",
+            "t.yml:3:5: 'immutable': no claim sets $x",
+        ),
     ],
 )
 def test_a_slip(text: str, message: str) -> None:

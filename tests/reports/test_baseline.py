@@ -15,8 +15,8 @@ from rich.console import Console
 
 from harness.errors import Place, ProjectError
 from harness.outcome import Counterexample, Gate, Outcome, Status
+from harness.reports import closing, junit
 from harness.reports import json as json_report
-from harness.reports import junit
 from harness.reports.json import Baseline, report_schema
 from harness.reports.run import Run
 from harness.reports.terminal import Terminal
@@ -87,7 +87,7 @@ OUTCOMES = [
     outcome("added", Status.UNRELIABLE),
 ]
 DECLARED = {each.name for each in OUTCOMES}
-TERMINAL = """\
+TERMINAL = f"""\
 heading
 
 app.t
@@ -111,6 +111,9 @@ unreliable: why
 
 present: nothing was tried any more
   app.t.untried  checks/t.yml:3  was proved
+
+read on: harness explain check
+what to do, reason by reason: {closing.documentation()}/how-to/unreliable.md
 
 1 proved, 1 present, 2 broken, 2 unreliable; 0 probes and 0 facts in 2.0 s
 known from baseline.json, and no failure: 1 unreliable, 1 broken

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.errors import Place
-from harness.outcome import Counterexample, Outcome, Status
+from harness.errors import Place, shortened
+from harness.outcome import THERE, Counterexample, Outcome, Status
 from harness.reports import closing, junit, scripts, words
 from harness.reports import json as json_report
 from harness.reports.run import Run
@@ -103,6 +103,9 @@ broken: expected: an index; actual: none
 unreliable: no scenario could be built
   shop.orders.row_security.a user sees their own orders, and nobody else's  checks/shop/orders.yml:7
 
+read on: harness explain accepted_values
+what to do, reason by reason: {closing.documentation()}/how-to/unreliable.md
+
 2 proved, 1 present, 1 broken, 1 unreliable; 1,344 probes and 5 facts in 2.0 s (672 probes/s)
 1 not tried: --fail-fast
 repeat with: harness test
@@ -141,7 +144,7 @@ def test_quiet_says_nothing_of_what_is_green() -> None:
 def test_what_is_not_green_is_listed_by_reason_in_the_files_order() -> None:
     other = replace(BROKEN, name="shop.orders.check.z", counterexamples=(Counterexample("w", "refused by x (23514)"),))
     late = replace(BROKEN, name="shop.orders.check.late", place=Place(Path("checks/shop/late.yml"), 1))
-    wordy = replace(UNRELIABLE, name="shop.wordy", reason="long\n" * 60)
+    wordy = replace(UNRELIABLE, name="shop.wordy", reason="long\n" * 80)
     error = replace(BROKEN, name="shop.error", status=Status.ERROR, reason="KeyError: 'x'")
     assert closing.groups([error, UNRELIABLE, other, PROVED, BROKEN, wordy, late]) == [
         (
@@ -162,7 +165,11 @@ def test_what_is_not_green_is_listed_by_reason_in_the_files_order() -> None:
             "unreliable: no scenario could be built",
             [f"{UNRELIABLE.name}  checks/shop/orders.yml:7"],
         ),
-        (Status.UNRELIABLE, f"unreliable: {'long ' * 48}…", ["shop.wordy  checks/shop/orders.yml:7"]),
+        (
+            Status.UNRELIABLE,
+            f"unreliable: {shortened('long ' * 80, closing.REASON)}",
+            ["shop.wordy  checks/shop/orders.yml:7"],
+        ),
         (Status.ERROR, "error: KeyError: 'x'", ["shop.error  checks/shop/orders.yml:7"]),
     ]
 
@@ -264,6 +271,29 @@ def test_of_a_wide_row_the_columns_that_the_failure_names() -> None:
     ]
     document = json.loads(json_report.render(RUN, [replace(BROKEN, counterexamples=(example,))], 1.0))
     assert document["checks"][0]["counterexamples"][0]["rows"][1]["values"] == wide
+
+
+def test_the_columns_that_a_rule_names() -> None:
+    wide: dict[str, str | None] = {f"column_{n}": "x" * 20 for n in range(10)} | {"ended": None, "gone": None}
+    example = Counterexample("w", "c", (("shop.customers", wide), ("shop.orders", wide)), columns=("column_9", "ended"))
+    lines = words.lines(replace(BROKEN, subject="", counterexamples=(example,)))
+    others = " ".join(f"column_{n}='{'x' * 20}'" for n in range(3))
+    assert lines[2] == f"with:     shop.customers {others} … and 7 more columns"
+    assert lines[3].startswith("row:      ")
+    assert " column_9='" in lines[3]
+    assert " ended=null … and " in lines[3]
+    assert "gone" not in lines[3]
+
+
+def test_what_the_catalog_lacks_is_told_once() -> None:
+    lacking = tuple(
+        replace(BROKEN, name=f"shop.orders.check.{n}", counterexamples=(Counterexample(THERE, "no table shop.orders"),))
+        for n in range(12)
+    )
+    printed = shown([*lacking]).splitlines()
+    assert printed.count("          actual:   no table shop.orders") == 1
+    assert [line for line in printed if line.startswith("  … and ")] == ["  … and 2 more"]
+    assert not [line for line in printed if line.startswith("read on:")]
 
 
 def test_steps_of_two_sessions() -> None:

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from harness.catalog.model import ForeignKey
 from harness.kinds.base import Fact, TableName, column_list
+from harness.project.keys import Reader, text
+from harness.project.nodes import Node, expected
+
+_ACTION = re.compile(r"(no action|restrict|cascade|set null|set default)(?:\s*\(([^()]+)\))?", re.IGNORECASE)
+
+
+def _read_action(what: str, node: Node) -> str:
+    """Reads ``SET NULL( goal_id )`` as ``set null (goal_id)``."""
+    found = _ACTION.fullmatch(text.read(node).strip())
+    if not found:
+        raise expected(what, node)
+    columns = [column.strip() for column in found[2].split(",")] if found[2] else []
+    return found[1].lower() + (f" {column_list(columns)}" if columns else "")
+
+
+_WORDS = "no action, restrict, cascade, set null, set default or set null (columns)"
+action: Reader[str] = Reader(_WORDS, partial(_read_action, _WORDS), {"type": "string", "pattern": _ACTION.pattern})
 
 
 def in_words(columns: Sequence[str], parent: TableName, referenced: Sequence[str], *, period: bool) -> str:

@@ -38,6 +38,7 @@ COMMANDS = {
     "view": ("select", "insert", "update", "delete", "truncate", "references", "trigger"),
     DEFAULTS: (),
 }
+_DEFAULT_KINDS = ("tables", "sequences", "functions", "types", "schemas", "others")
 FORMS = "schema, schema NAME, sequence S.NAME, function S.NAME(TYPES), view S.NAME or defaults of ROLE"
 _NAME = r'(?:"(?:[^"]|"")+"|[^\s".(),]+)'
 _FORM = re.compile(
@@ -90,6 +91,15 @@ class Object:
             yield "select", f"explain select * from {name}", Accepted()
         elif self.kind == "function" and (call := subject.roles.call(name)) is not None:
             yield "execute", f"explain select {call}", Accepted()
+
+
+def known_commands(on: Object | None) -> tuple[str, ...]:
+    """Returns the privileges that there are on an object, or else on a table."""
+    if on is None or on.kind != DEFAULTS:
+        return ("all", "maintain", *COMMANDS[on.kind if on else "view"])
+    of_tables = (*COMMANDS["view"], "maintain", "usage", "execute")
+    of_others = (f"{each} on {kind}" for each in ("usage", "create", *of_tables) for kind in _DEFAULT_KINDS)
+    return (*of_tables, *of_others)
 
 
 def _read(node: Node) -> Object:

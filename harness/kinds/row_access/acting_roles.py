@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from harness.kinds.base import Draft, Kind, NewRow, Subject, TableName, Values, condition, inserted, literal, qualified
 from harness.kinds.row_access.ownership import OwnerColumn, Owners, end_of
-from harness.kinds.row_access.principal import NARROWED, narrowed, says
-from harness.kinds.row_access.reachable import owner_columns, owner_row
+from harness.kinds.row_access.principal import says
+from harness.kinds.row_access.reachable import owner_columns, owner_row, refuse_unclaimed
+from harness.kinds.row_access.row_queries import NARROWED, narrowed
 from harness.kinds.row_security import RowSecurityKind
 from harness.probes import (
     INSUFFICIENT_PRIVILEGE,
@@ -52,9 +53,10 @@ class ActsAsRoles(Kind):
 
     def __post_init__(self) -> None:
         """Raises ``ValueError`` for keys that do not go together."""
-        for word, value in (("claims", self.claims), ("variables", self.variables), ("sees", self.sees)):
-            if value is not None and not self.named_roles:
+        for word in ("claims", "variables", "sees") if not self.named_roles else ():
+            if getattr(self, word) is not None:
                 raise ValueError(f"{word!r} needs 'as': the role that asks")
+        refuse_unclaimed(self.claims or {}, (self.sees or "true",))
         if self.as_ and self.concurrently:
             raise ValueError("'concurrently' is proven by the connection's user: say it in a check without 'as'")
 
@@ -285,10 +287,8 @@ def draw_reachable(
 
 def _without_key(statement: SqlStatement) -> SqlStatement:
     """Returns the same write to all rows of the table: it reads no column."""
-    if isinstance(statement, Update):
-        return Execute(statement.sql.removesuffix(f" where {condition(statement.key)}"))
-    assert isinstance(statement, Delete), "any other write reads columns"
-    return Execute(f"delete from {qualified(statement.table)}")
+    assert isinstance(statement, Update | Delete), "any other write reads columns"
+    return Execute(statement.sql.removesuffix(f" where {condition(statement.key)}"))
 
 
 def _do(body: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.kinds.row_access.ownership import OwnedRows
-from harness.kinds.row_access.principal import Principal, narrowed, says
+from harness.kinds.row_access.principal import Principal, says
+from harness.kinds.row_access.row_queries import narrowed
 from harness.kinds.toolkit.changes import is_unchanged
 from harness.kinds.toolkit.statements import assigned, can_name
 from harness.probes import AcceptedOrRefused, Execute, Expected, Insert, Postcondition, Probe, identifier, qualified
@@ -19,12 +20,12 @@ def ownership_attacks(principal: Principal, rows: OwnedRows, place: int) -> Iter
         return
     if not says(principal.may.update, "true") and not says(principal.may.update, "false"):
         for own in rows.rows[place : place + 1]:
-            yield from _transfers(principal, own, foreign, "own row given away", "given away")
+            yield from _transfers(principal, own, foreign, "update that gives its row to another", "given away")
             for unowned in rows.unowned[-1:]:
-                yield from _transfers(principal, own, unowned, "own row given to nobody")
-        yield from _transfers(principal, another, fresh, "another's row adopted", "adopted")
+                yield from _transfers(principal, own, unowned, "update that gives its row to nobody")
+        yield from _transfers(principal, another, fresh, "update that takes another's row", "adopted")
         for unowned in rows.unowned[:1]:
-            yield from _transfers(principal, unowned, fresh, "nobody's row adopted")
+            yield from _transfers(principal, unowned, fresh, "update that takes nobody's row")
     yield from _conflicts(principal, fresh, another)
 
 
@@ -45,7 +46,7 @@ def _transfers(principal: Principal, row: Values, to: Values, what: str, aspect:
     # Policies for SELECT do not hold where no column is read.
     blind = Execute(f"update {qualified(subject.table.name)} set {assigned(changes)}")
     first += narrowed(subject, "update", [row])
-    aspect, what = f"{aspect or what} without looking", f"{what} without looking"
+    aspect, what = f"{aspect or what} without WHERE", f"{what}, without WHERE,"
     yield principal.probe(blind, expected, aspect, what, then=then, before=first, required=False)
 
 
@@ -74,7 +75,7 @@ def _upserts(principal: Principal, upsert: str, own: Values, foreign: Values) ->
         taking = f"{upsert} {assigned(mine)}"
         yield _left_alone(principal, taking, foreign, "upsert that takes another's row")
         both = f"({principal.may.update}) and ({principal.sees})"
-        then = principal.exactly(f"({principal.here([foreign])}) and {both}", f"the rows where {both}")
+        then = principal.exactly(f"({principal.here([foreign])}) and {both}", "it returns", f"the rows where {both}")
         returned, what = principal.returning(taking), "upsert returning"
         yield principal.probe(returned, AcceptedOrRefused(), what, what, then=then, required=False)
 

@@ -7,8 +7,9 @@ listed in notes. Decides which role stands in for an owner that bypasses row sec
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from harness.errors import nearest
 from harness.kinds.base import Fact, Subject, Table, Unreliable, identifier, qualified
 from harness.kinds.row_access.principal import STAND_INS
 
@@ -60,6 +61,15 @@ def _functions(subject: Subject, role: str) -> Iterator[Fact]:
                 f"function {function.signature} with a search_path of its own",
                 f"function {function.signature} with {path}",
             )
+
+
+def unread_claims(subject: Subject, claims: Iterable[str]) -> Iterator[Fact]:
+    """States that code of the database reads the settings of claims, where it only reads one of nearly that name."""
+    read = {each.name.lower() for each in subject.catalog.settings if each.read and each.name}
+    for name in claims:
+        meant = nearest(name.lower(), read - {each.lower() for each in claims})
+        if name.lower() not in read and meant:
+            yield Fact(f"{name} read by a policy or function", f"none reads {name}; they read {meant}")
 
 
 def untried(subject: Subject, role: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ Not here: columns that a predicate does not name, found by trying (``reachable.p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,7 @@ from harness.values.types import scalar
 DEPTH = 4
 """References followed from a table to the one whose column names the owner of a row."""
 
+_SELECTS = re.compile(r"\bselect\b", re.IGNORECASE)
 TEXTS = ("text", "varchar", "citext")
 Bound = Mapping[str, str]
 """Values of variables."""
@@ -200,7 +202,13 @@ def end_of(subject: Subject, path: Path) -> Table:
 
 
 def compared_columns(subject: Subject, predicates: Sequence[str]) -> list[OwnerColumn]:
-    """Returns the columns that predicates compare with variables."""
+    """Returns the columns that predicates compare with variables.
+
+    Raises :class:`~harness.catalog.model.Missing` for a column that the table lacks, unless it may be of a subquery.
+    """
+    for column in (each for text in predicates if not _SELECTS.search(text) for each in sql.column_refs(text)):
+        if column.qualifier in (None, subject.table.name.table, str(subject.table.name)):
+            subject.table.column(column.name)
     mentioned = frozenset(name for text in predicates for name in sql.columns(text))
     pairs = dict.fromkeys(pair for text in predicates for pair in sql.equalities(text))
     found = (_owner_column(subject, column, variable, mentioned) for column, variable in pairs)

@@ -9,8 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.kinds.base import Subject, Table, Values
+from harness.kinds.base import Subject, Values
 from harness.kinds.row_access.ownership import Bound, OwnedRows, Owners
+from harness.kinds.row_access.row_queries import (
+    NONE,
+    compared,
+    joined,
+    narrowed,
+    not_the,
+    row_key,
+    rows_where,
+    unchanging,
+)
 from harness.probes import (
     Accepted,
     AcceptedIf,
@@ -40,13 +50,16 @@ class May:
     delete: str
 
 
+NAMED = 3
+"""Policies that a report names."""
+
 STAND_INS = {"harness_owner_": "$owner", "harness_public_": "public"}
 """Beginnings of the names of roles that act in the place of an owner, or of any role, each with the word for it."""
 
 
 @dataclass(frozen=True)
 class Principal:
-    """One owner: the settings of its session, the policies that hold for it, and the values of the variables.
+    """One owner: the settings of its session, and the values of the variables.
 
     ``sees`` and ``may`` are the rows that it may see and write; ``sqlstates`` are the errors that may refuse it.
     """
@@ -54,7 +67,6 @@ class Principal:
     subject: Subject
     owners: Owners
     settings: Mapping[str, str]
-    policies: tuple[str, ...]
     values: Bound
     sees: str
     may: May
@@ -63,33 +75,60 @@ class Principal:
     @property
     def who(self) -> str:
         drawn = ", ".join(f"${name} = {value}" for name, value in self.values.items())
-        policies = f" by policy {', '.join(self.policies)}" if self.policies else ""
         # A role in another's place has a name of this process: with one seed, two reports are the same.
+        return f"{self._in_place_of or self.settings['role']}{f' with {drawn}' if drawn else ''}"
+
+    @property
+    def _in_place_of(self) -> str | None:
         own = self.settings["role"]
-        role = next((word for start, word in STAND_INS.items() if own.startswith(start)), own)
-        return f"{role}{f' with {drawn}' if drawn else ''}{policies}"
+        return next((word for start, word in STAND_INS.items() if own.startswith(start)), None)
+
+    def _policies(self, command: str) -> str:
+        """Returns the policies of the table that decide which rows the owner reaches by a command."""
+        table, roles, place = self.subject.table, self.subject.roles, self._in_place_of
+        role = table.owner if place == "$owner" else place or self.settings["role"]
+        if not table.row_security:
+            return "row security disabled"
+        if place is None and (
+            roles.bypasses_row_security(role) or (role == table.owner and not table.force_row_security)
+        ):
+            return "no policy holds for this role"
+        names_role = [
+            each
+            for each in table.policies
+            if any(of == "public" or (role != "public" and roles.acts_as(role, of)) for of in each.roles)
+        ]
+        held = [each for each in names_role if each.command in (command, "all")]
+        if not any(each.permissive for each in held):
+            return f"no policy for {command.upper()}"
+        names = [each.name for each in held]
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        return f"{'policy' if len(names) == 1 else 'policies'} {', '.join(names[:NAMED])}{more}"
 
     @property
     def untouched(self) -> NoRowChanged:
         return NoRowChanged(self.sqlstates)
 
     def probe(self, statement: SqlStatement, expected: Expected, aspect: str, what: str, **other: Any) -> Probe:
-        """Returns a statement of the owner; ``what`` it does comes first in a report."""
-        return Probe(statement, expected, aspect, f"{what} by {self.who}:", self.settings, **other)
+        """Returns a statement of the owner; ``what`` it does comes first in a report, and begins with its command."""
+        word = what.split()[0]
+        policies = self._policies({"read": "select", "count": "select", "upsert": "insert"}.get(word, word))
+        return Probe(statement, expected, aspect, f"{what} by {self.who} ({policies}):", self.settings, **other)
 
     def reads(self) -> Iterator[Probe]:
         """Yields a SELECT that reads the key of all rows, and one that counts them and reads no column."""
         table, target = self.subject.table, qualified(self.subject.table.name)
         if says(self.sees, "false"):
-            yield self.probe(Execute(f"select from {target}"), self.untouched, "sees nothing", "read")
+            nothing = NoRowChanged(self.sqlstates, "gets")
+            yield self.probe(Execute(f"select from {target}"), nothing, "sees nothing", "read")
             return
-        read = Execute(f"select set_config('harness.seen', {_joined(_key(table))}, true) from {target}")
-        then = self.exactly(self.sees, f"the rows where {self.sees}")
+        read = Execute(f"select set_config('harness.seen', {joined(row_key(table))}, true) from {target}")
+        then = self.exactly(self.sees, "it gets", rows_where(self.sees))
         yield self.probe(read, Accepted(), "sees exactly", "read", then=then)
         count = Execute(f"select set_config('harness.seen', count(*)::text, true) from {target}")
         counted = f"select case when current_setting('harness.seen') = ({self._count(self.sees)})::text"
         then = Postcondition(
-            f"{counted} then 'all of them' else current_setting('harness.seen') end", "all of them", "counted"
+            f"{counted} then 'all of them' else current_setting('harness.seen') end", "all of them", "it counts"
         )
         yield self.probe(count, Accepted(), "counts exactly", "count", then=then)
 
@@ -108,7 +147,7 @@ class Principal:
             value = literal(rows[0].get(self.plain_column))
             statement = f"update {qualified(table.name)} set {identifier(self.plain_column)} = {value}"
         first = narrowed(self.subject, command, rows) + (unchanging(self.subject) if command == "update" else "")
-        yield self._write(command, Execute(statement), may, here, " without looking", first)
+        yield self._write(command, Execute(statement), may, here, " without WHERE", first)
 
     def _write(self, command: str, execute: Execute, may: str, here: str, how: str = "", first: str = "") -> Probe:
         what = f"{command}{how}"
@@ -117,13 +156,12 @@ class Principal:
             return self.probe(execute, self.untouched, f"no {what}", what, before=first or None, required=False)
         # Counted before: after the statement they may be gone.
         before = f"select set_config('harness.expected', ({self._count(may, here)})::text, true)"
-        compared = (
-            "select case when current_setting('harness.changed') <> current_setting('harness.expected')"
-            " then format('%s rows, not the %s', current_setting('harness.changed'),"
-            " current_setting('harness.expected'))"
-            f" when current_setting('harness.expected') = '0' then '{NONE}' else 'exactly those' end"
+        changed, expected = "current_setting('harness.changed')", "current_setting('harness.expected')"
+        found = (
+            f"select case when {changed} <> {expected} then {not_the(changed, expected)} when {expected} = '0' "
+            f"then '{NONE}' else {literal(rows_where(may)).strip()} end"
         )
-        then = Postcondition(compared, "exactly those", f"the rows where {may}", NONE)
+        then = Postcondition(found, rows_where(may), f"it {command}s", NONE)
         return self.probe(execute, Accepted(), f"{command} exactly{how}", what, then=then, before=f"{first}{before}")
 
     def inserts(self, rows: OwnedRows, place: int) -> Iterator[Probe]:
@@ -150,13 +188,13 @@ class Principal:
             # The key alone: the role may lack the privilege to read other columns.
             update = self.returning(f"{self.touch} where {here}")
             expected = f"({here}) and ({self.may.update}) and ({self.sees})"
-            then = self.exactly(expected, f"the rows where {self.may.update} and {self.sees}")
+            then = self.exactly(expected, "it returns", rows_where(_both(self.may.update, self.sees)))
             yield self.probe(update, Accepted(), "returning exactly", "update returning", then=then)
         if not says(self.may.delete, "false") and not says(self.sees, "false"):
             both = _both(self.may.delete, self.sees)
             delete = self.returning(f"delete from {qualified(table.name)} where {here}")
             before = f"select set_config('harness.expected', ({self._named(both, here)}), true)"
-            then = _compared("current_setting('harness.expected')", f"the rows where {both}")
+            then = compared("current_setting('harness.expected')", "it returns", rows_where(both))
             what = "delete returning"
             yield self.probe(delete, Accepted(), f"{what} exactly", what, then=then, before=before, required=False)
         if not says(self.may.insert, "false"):
@@ -164,8 +202,9 @@ class Principal:
             foreseen = AcceptedIf(f"its row is one where {self.sees}", self.sqlstates)
             for row in filter(None, (rows.fresh[place], rows.fresh_of_another(place))):
                 first = self._foresees(Insert(table.name, row))
-                then = self.exactly(f"({self.here([row])}) and ({self.sees})", f"of the row where {self.sees}")
-                insert, what = self.returning(Insert(table.name, row).sql), "insert returning"
+                then = self.exactly(f"({self.here([row])}) and ({self.sees})", "it returns", f"its row if {self.sees}")
+                written, what = Insert(table.name, row), "insert returning"
+                insert = self.returning(written.sql, written)
                 yield self.probe(insert, foreseen, what, what, then=then, before=first, required=False)
 
     def _foresees(self, insert: Insert) -> str:
@@ -181,11 +220,12 @@ class Principal:
             "perform set_config('harness.foreseen', harness_seen, true); end $harness_do$"
         )
 
-    def returning(self, statement: str) -> Execute:
+    def returning(self, statement: str, leaves: Insert | None = None) -> Execute:
         """Returns a write that keeps in the setting ``harness.seen`` the rows it gives back."""
         return Execute(
-            f"with harness_changed as ({statement} returning {_key(self.subject.table)} as harness_key) "
-            f"select set_config('harness.seen', {_joined('harness_key')}, true) from harness_changed"
+            f"with harness_changed as ({statement} returning {row_key(self.subject.table)} as harness_key) "
+            f"select set_config('harness.seen', {joined('harness_key')}, true) from harness_changed",
+            leaves,
         )
 
     def here(self, rows: Sequence[Values]) -> str:
@@ -219,7 +259,7 @@ class Principal:
 
     def _named(self, predicate: str, here: str = "true") -> str:
         """Returns a query for the keys of the rows where a predicate holds, as one text."""
-        return f"select {_joined(_key(self.subject.table))} {self._where(predicate, here)}"
+        return f"select {joined(row_key(self.subject.table))} {self._where(predicate, here)}"
 
     def _where(self, predicate: str, here: str) -> str:
         name, bound = self.subject.table.name, self.owners.bind(predicate, self.values)
@@ -232,39 +272,12 @@ class Principal:
         found = f"select case when current_setting('harness.changed') = '0' or {kept} then 'yes' else 'no' end"
         return first, Postcondition(found, "yes", f"one of the rows where {predicate} before and after")
 
-    def exactly(self, predicate: str, meaning: str) -> Postcondition:
+    def exactly(self, predicate: str, meaning: str, expected: str) -> Postcondition:
         """Returns the postcondition that the setting ``harness.seen`` has the keys of the rows where a predicate holds.
 
-        The setting carries what the role sees to the owner of the table, who compares it.
+        The setting carries what the role sees to the owner of the table, who compares it; ``expected`` are its words.
         """
-        return _compared(f"({self._named(predicate)})", meaning)
-
-
-def narrowed(subject: Subject, command: str, rows: Sequence[Values]) -> str:
-    """Returns SQL after which an update or delete of the whole table writes these rows alone, and reads no column."""
-    old = (" and ".join(f"old.{condition({name: value})}" for name, value in subject.key(row).items()) for row in rows)
-    here = " or ".join(f"({each})" for each in old)
-    return _trigger(subject, command, "skipped", f"when (({here}) is not true) ")
-
-
-def unchanging(subject: Subject) -> str:
-    """Returns SQL after which an update leaves all rows as they are, so that no rule can refuse the new values."""
-    return _trigger(subject, "update", "unchanged", "")
-
-
-def _trigger(subject: Subject, command: str, word: str, when: str) -> str:
-    trigger = f'create trigger "! harness {word}" before {command} on {qualified(subject.table.name)} for each row'
-    return f"{trigger} {when}execute function pg_temp.harness_narrowed('{word}'); "
-
-
-NONE = "none of them stood there"
-"""The result where a role sees or writes no row, and there is no such row."""
-
-NARROWED = Execute(
-    "create function pg_temp.harness_narrowed() returns trigger language plpgsql as "
-    "$$ begin if tg_argv[0] = 'unchanged' then return old; end if; return null; end $$"
-)
-"""The setup that :func:`narrowed` and :func:`unchanging` need."""
+        return compared(f"({self._named(predicate)})", meaning, expected)
 
 
 def says(predicate: str, word: str) -> bool:
@@ -277,24 +290,3 @@ def _both(one: str, other: str) -> str:
     if says(one, "false") or says(other, "true") or one == other:
         return one
     return other if says(one, "true") else f"({one}) and ({other})"
-
-
-def _key(table: Table) -> str:
-    """Returns an expression for the key of a row, as a text without blanks."""
-    columns = table.primary_key or tuple(column.name for column in table.columns)
-    return f"md5(row({', '.join(map(identifier, columns))})::text)"
-
-
-def _joined(key: str) -> str:
-    """Returns an expression for the keys of all rows of a query, as one text."""
-    return f"coalesce(string_agg({key}, ' ' order by {key}), '')"
-
-
-def _compared(named: str, meaning: str) -> Postcondition:
-    seen = "current_setting('harness.seen')"
-    count = "coalesce(cardinality(string_to_array(nullif({}, ''), ' ')), 0)"
-    compared = (
-        f"select case when {seen} <> {named} then format('%s rows, not the %s', "
-        f"{count.format(seen)}, {count.format(named)}) when {seen} = '' then '{NONE}' else 'exactly those' end"
-    )
-    return Postcondition(compared, "exactly those", meaning, NONE)

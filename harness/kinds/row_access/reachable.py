@@ -7,12 +7,13 @@ Decides it by a predicate, else by a name, else by a trial on the server. Raises
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
 
+from harness.errors import nearest
 from harness.kinds.base import Draft, Subject, Unreliable, Values, condition, inserted, qualified
 from harness.kinds.row_access.ownership import (
     OwnerColumn,
@@ -22,6 +23,7 @@ from harness.kinds.row_access.ownership import (
 )
 from harness.oracle.introspection import reached
 from harness.probes import Delete, Scenario, claim_settings, claim_variables
+from harness.project import sql
 from harness.values.examples import examples
 
 EXAMPLES = 6
@@ -29,6 +31,15 @@ EXAMPLES = 6
 
 COMBINATIONS = 150
 """Columns for the variables that are tried."""
+
+
+def refuse_unclaimed(claims: Mapping[str, Any], predicates: Iterable[str]) -> None:
+    """Raises ``ValueError`` where claims have variables, and a predicate one that none of them sets."""
+    claimed = claim_variables(claims)
+    for name in (name for text in predicates for name in sql.variables(text)):
+        if claimed and name not in claimed:
+            meant = nearest(name, claimed)
+            raise ValueError(f"no claim sets ${name}{f'; did you mean ${meant}?' if meant else ''}")
 
 
 def owner_columns(

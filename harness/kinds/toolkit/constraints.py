@@ -7,11 +7,11 @@ Not here: which of several rules has refused a probe (``proving/attribution.py``
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.catalog.model import Constraint
+from harness.catalog.model import Constraint, Index
 from harness.kinds.base import Fact, Kind, Subject, Table, TableName
 from harness.kinds.row_access.acting_roles import ActsAsRoles
 from harness.probes import Refused
@@ -19,6 +19,13 @@ from harness.project import keys, sql
 from harness.project.keys import boolean, choice, key, section, several
 
 TIMINGS = ("not", "initially immediate", "initially deferred")
+
+
+def named_otherwise(table: Table, name: str, columns: Iterable[str], known: Iterable[Constraint | Index]) -> str | None:
+    """Returns the only one of the ``known`` rules on these columns, where the table has none of the ``name``."""
+    found = [rule.name for rule in known if {*rule.columns} == {*columns}]
+    there = {*(each.name for each in table.constraints), *(each.name for each in table.indexes)}
+    return found[0] if len(found) == 1 and name not in there else None
 
 
 def deferrable() -> Any:

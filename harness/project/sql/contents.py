@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from harness import grammar
-from harness.grammar import enum_name, strings, walk
+from harness.grammar import SqlError, enum_name, strings, walk
 from harness.project.model import TableName
 from harness.project.sql.parsing import KEPT, bind, expression, statement_tree, variables
 
@@ -72,6 +72,15 @@ def column_refs(text: str) -> tuple[ColumnRef, ...]:
 def columns(text: str) -> tuple[str, ...]:
     """The names of the columns of an expression without their qualifiers, each once."""
     return tuple(dict.fromkeys(column.name for column in column_refs(text)))
+
+
+def default(text: str) -> str:
+    """The text, if it is one SQL expression that names no column: PostgreSQL takes no other one for a default."""
+    named = columns(text)
+    if named:
+        quoted = f"; a text has quotes of its own: \"'{text}'\"" if named == (text.strip(),) else ""
+        raise SqlError(f"a default cannot name the column {named[0]}{quoted}")
+    return text
 
 
 def equalities(text: str) -> tuple[tuple[ColumnRef, str], ...]:
