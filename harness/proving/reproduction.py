@@ -50,6 +50,7 @@ HEADER = """\
 \\set ON_ERROR_STOP off
 \\set harness_state ''
 \\set harness_message ''
+\\set harness_then ''
 \\set harness_changed 0
 \\set harness_failed false
 \\set harness_untried false
