@@ -33,7 +33,7 @@ def render(description: TableDescription, path: Path) -> str:
 
 
 def document(description: TableDescription) -> str:
-    """The document: the table, its columns, then the rules about more than one of them."""
+    """The document: the table, its columns (but those of a partition), then the rules about more than one of them."""
     lines = yaml.entry("table", table_name(description.table))
     if description.description:
         lines += yaml.entry("description", description.description)
@@ -41,7 +41,7 @@ def document(description: TableDescription) -> str:
         lines += yaml.entry("known", description.known)
     if description.undeclared:
         lines += yaml.entry("undeclared", description.undeclared)
-    else:
+    elif not description.partition:
         lines.append("columns:" if description.columns else "columns: {}")
     for name, column in description.columns.items():
         lines += column_lines(name, column)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.catalog.model import Catalog, Table
-from harness.catalog.parts import TableRule, parts, root_tables
+from harness.catalog.model import Catalog
+from harness.catalog.parts import TableRule, described_tables, own_parts, parts
 from harness.declarations import DECLARED, DeclaredCheck
 from harness.project.model import TableName
 from harness.proving.undeclared import declared_rules
@@ -73,12 +73,15 @@ def coverage(catalog: Catalog, declared: Sequence[DeclaredCheck], without: Itera
     others = {*without}
     tables = tuple(
         _covered(
-            table,
+            table.name,
+            tuple(own_parts(catalog, table)),
             stated.get(table.name, frozenset()),
-            {part.name for part in parts(table)} if table.name in others else known.get(table.name, set()),
+            {part.name for part in parts(table)}
+            if table.name in others
+            else set().union(*(known.get(name, ()) for name in (table.name, *catalog.above.get(table.name, ())))),
             explained,
         )
-        for table in root_tables(catalog)
+        for table in described_tables(catalog)
         if table.name not in others or table.name in stated
     )
     missing = ((check, _missing(catalog, check)) for check in declared)
@@ -97,18 +100,17 @@ def _explained(declared: Sequence[DeclaredCheck]) -> set[tuple[TableName, TableR
 
 
 def _covered(
-    table: Table,
+    table: TableName,
+    rules: Iterable[TableRule],
     stated: Collection[TableRule],
     known: Collection[str],
     explained: Collection[tuple[TableName, TableRule]],
 ) -> TableCoverage:
     """The coverage of one table; ``known`` rules count neither as declared nor as undeclared."""
-    there = tuple(rule for rule in parts(table) if rule in stated or rule.name not in known)
+    there = tuple(rule for rule in rules if rule in stated or rule.name not in known)
     triggers = (rule for rule in there if rule.kind == "trigger" and rule in stated)
-    unexplained = (rule.name for rule in triggers if (table.name, rule) not in explained)
-    return TableCoverage(
-        table.name, len(there), tuple(rule for rule in there if rule not in stated), tuple(unexplained)
-    )
+    unexplained = (rule.name for rule in triggers if (table, rule) not in explained)
+    return TableCoverage(table, len(there), tuple(rule for rule in there if rule not in stated), tuple(unexplained))
 
 
 def _missing(catalog: Catalog, check: DeclaredCheck) -> str:

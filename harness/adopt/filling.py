@@ -41,7 +41,8 @@ class FilledTables:
     """The number of ``tables`` that were tried, and those that could not be filled, each with the reason.
 
     - ``empty`` tables got no row. ``full`` ones hold rows from the start, and take no others. ``closed`` ones never
-      take any: a rewrite rule replaces every INSERT, or a CHECK is false. Those with ``errors`` were not tried.
+      take any: a rewrite rule replaces every INSERT, a CHECK is false, or there is no partition. Those with ``errors``
+      were not tried.
     - ``hints`` are the needs of rows, ``search_path`` is the one that functions of triggers need.
     """
 
@@ -117,7 +118,8 @@ def _is_closed(pools: Pools, table: Table) -> bool:
     """Whether a table takes no row at all: tables that inherit from it are to have them."""
     constant = [each.expression for each in table.checks if each.expression and not sql.columns(each.expression)]
     answers = pools.oracle.answers(table, (), [()], constant)
-    return table.has_instead_rule("insert") or any(not answer.holds for row in answers for answer in row)
+    closed = table.has_instead_rule("insert") or pools.lacking_partitions(table) is not None
+    return closed or any(not answer.holds for row in answers for answer in row)
 
 
 def _refused(

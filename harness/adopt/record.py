@@ -28,6 +28,7 @@ class AdoptedTable:
     columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     checks: Mapping[TableRule, Mapping[str, Any]] = field(default_factory=dict)
     known: Mapping[str, str] = field(default_factory=dict)
+    partition: bool = False
 
     @classmethod
     def of(cls, described: TableDescription) -> AdoptedTable:
@@ -36,6 +37,7 @@ class AdoptedTable:
             _plain(described.columns),
             {rule: _plain(entry) for rule, entry in described.checks},
             _plain(described.known),
+            described.partition,
         )
 
     def described(self, table: TableName) -> TableDescription:
@@ -46,6 +48,7 @@ class AdoptedTable:
             {name: dict(column) for name, column in self.columns.items()},
             [(rule, dict(entry)) for rule, entry in self.checks.items()],
             known=dict(self.known),
+            partition=self.partition,
         )
 
 
@@ -65,6 +68,7 @@ def dumps(descriptions: Iterable[TableDescription], kept: Mapping[str, AdoptedTa
             "columns": adopted.columns,
             "checks": [[*rule, entry] for rule, entry in adopted.checks.items()],
             "known": adopted.known,
+            **({"partition": True} if adopted.partition else {}),
         }
         for table, adopted in {**tables, **(kept or {})}.items()
     }
@@ -81,6 +85,7 @@ def load(path: Path) -> dict[str, AdoptedTable]:
                 page["columns"],
                 {TableRule(kind, name): entry for kind, name, entry in page["checks"]},
                 page.get("known", {}),
+                page.get("partition", False),
             )
             for table, page in json.loads(path.read_text(encoding="utf-8")).items()
         }

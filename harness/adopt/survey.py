@@ -15,7 +15,19 @@ from types import MappingProxyType
 
 import psycopg
 
-from harness.catalog import Canonical, Catalog, Check, Policy, Roles, Table, TableRule, Trigger, read, root_tables
+from harness.catalog import (
+    Canonical,
+    Catalog,
+    Check,
+    Policy,
+    Roles,
+    Table,
+    TableRule,
+    Trigger,
+    described_tables,
+    own_parts,
+    read,
+)
 from harness.describe import CheckEntry, TableDescription, YamlValue, describe, without_casts
 from harness.errors import HarnessError, ProjectError, did_you_mean
 from harness.kinds.privileges import COMMANDS
@@ -62,7 +74,7 @@ where d.classid = 'pg_catalog.pg_class'::regclass and d.deptype = 'e' and c.relk
 
 @dataclass(frozen=True)
 class Survey:
-    """The described ``tables``, in the order of their names; ``partitions`` are left out.
+    """The described ``tables``, in the order of their names; of ``partitions`` those with rules of their own.
 
     ``search_path`` says whether the project sets one; tables with ``errors`` could not be described; ``skipped`` are
     statements that were not run.
@@ -98,24 +110,30 @@ def survey(
         if name not in extensions
         and (name.schema in schemas if schemas else name not in without or any(_added(catalog.tables[name], without)))
     }
-    tables = tuple(table for table in root_tables(catalog) if table.name in ours)
-    partitions = tuple(name for name in catalog.tables if name in ours and (name, "") in catalog.roots)
-    roles = Roles(connection)
-    pools = Pools(connection, catalog, {})
+    tables = tuple(table for table in described_tables(catalog) if table.name in ours)
+    partitions = tuple(name for name in catalog.above if name in ours)
+    pools, roles = Pools(connection, catalog, {}), Roles(connection)
     found: dict[TableName, TableDescription] = {}
     errors: dict[TableName, TableError] = {}
     for table in tables:
         with guarded(errors, table.name):
             if table.name in without:
                 found[table.name] = replace(describe(catalog, _alone(table, without)), undeclared="shown")
-                continue
-            privileges, left = _privileges(table, roles)
-            described = describe(catalog, table, privileges)
-            described.undeclarable.extend(left)
-            without_casts(described, table, Canonical(connection))
-            add_implied_by(described, table, pools)
-            found[table.name] = described
+            else:
+                found[table.name] = _described(connection, table, pools, roles)
+    _join_known(found, catalog)
     return Survey(catalog, tuple(each for each in tables if each.name in found), partitions, found, errors=errors)
+
+
+def _described(connection: Connection, table: Table, pools: Pools, roles: Roles) -> TableDescription:
+    alone = TableRule("privileges", "") in own_parts(pools.catalog, table)
+    privileges, left = _privileges(table, roles) if alone else ({}, [])
+    described = describe(pools.catalog, table, privileges)
+    described.undeclarable.extend(left)
+    without_casts(described, table, Canonical(connection))
+    add_implied_by(described, table, pools)
+    _leave_out_bounds(described, table, pools)
+    return described
 
 
 def _added(table: Table, platform: Mapping[TableName, Table]) -> tuple[tuple[Trigger, ...], tuple[Policy, ...]]:
@@ -179,16 +197,32 @@ def add_implied_by(description: TableDescription, table: Table, pools: Pools) ->
     """Adds ``implied_by`` to each CHECK that another one implies, as far as candidate values show."""
     for weak, strict in itertools.permutations(table.checks, 2):
         entry = _rule_entry(description, weak)
-        if entry is None or "implied_by" in entry or not _implies(table, pools, strict, weak):
+        if entry is None or "implied_by" in entry or not _implies(table, pools, strict.expression, weak.expression):
             continue
         # Of two that say the same, one is left to be proved by itself.
-        if strict.name.encode() < weak.name.encode() or not _implies(table, pools, weak, strict):
+        if strict.name.encode() < weak.name.encode() or not _implies(table, pools, weak.expression, strict.expression):
             entry["implied_by"] = strict.name
 
 
-def _implies(table: Table, pools: Pools, strict: Check, weak: Check) -> bool:
+def _leave_out_bounds(description: TableDescription, table: Table, pools: Pools) -> None:
+    """Leaves out a CHECK of a partition that its bounds imply, as one that spares ATTACH PARTITION a scan."""
+    for check in table.checks if description.partition and table.bounds else ():
+        entry = _rule_entry(description, check)
+        if entry is not None and _implies(table, pools, table.bounds or "true", check.expression):
+            description.checks = [each for each in description.checks if each[1] is not entry]
+            description.known[check.name] = f"implied by the bounds of the partition {table.name}"
+
+
+def _join_known(found: dict[TableName, TableDescription], catalog: Catalog) -> None:
+    """Puts what is known of partitions without a check in the file of the partitioned table: they get none."""
+    for name in [name for name, each in found.items() if each.partition and not (each.checks or each.undeclarable)]:
+        if catalog.above[name][-1] in found:
+            found[catalog.above[name][-1]].known |= found.pop(name).known
+
+
+def _implies(table: Table, pools: Pools, strict: str, weak: str) -> bool:
     """Whether some candidates break the ``weak`` rule, and all of these break the ``strict`` one, too."""
-    rules = (strict.expression or "true", weak.expression or "true")
+    rules = (strict, weak)
     about = [set(deciding_columns(table, rule)) for rule in rules]
     if not about[0] & about[1]:
         return False
@@ -215,7 +249,7 @@ def _possible(table: Table, columns: list[str], row: tuple[str | None, ...]) -> 
 def _rule_entry(description: TableDescription, constraint: Check) -> CheckEntry | None:
     """The entry of a constraint, if it is a rule that can be implied."""
     part = TableRule("constraint", constraint.name)
-    entry = dict(description.checks).get(part)
+    entry: CheckEntry | None = next((each for rule, each in description.checks if rule == part), None)
     if entry is None and part in description.inline_columns:
         entry = description.columns[description.inline_columns[part]]
     return entry if entry is not None and {"check", "accepted_values"} & {*entry} else None

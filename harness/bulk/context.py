@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from harness.catalog import Catalog, Column, ForeignKey, Table, root_tables
+from harness.catalog import Catalog, Column, ForeignKey, Table
 from harness.oracle import Answer
 from harness.probes.statement import identifier, literal, qualified
 from harness.project.model import TableName, Tuple
@@ -61,7 +61,8 @@ class BulkContext:
     def tables(self) -> dict[TableName, Table]:
         """The tables that rows are inserted into: no partitions, and none that belongs to an extension."""
         of_extensions = {TableName(*row) for row in self.connection.execute(_OF_EXTENSIONS)}
-        return {table.name: table for table in root_tables(self.catalog) if table.name not in of_extensions}
+        left_out = {*of_extensions, *self.catalog.above}
+        return {name: table for name, table in self.catalog.tables.items() if name not in left_out}
 
     @cached_property
     def _bounds(self) -> dict[TableName, str]:

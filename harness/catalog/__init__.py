@@ -27,7 +27,15 @@ from harness.catalog.model import (
     UniqueKey,
     View,
 )
-from harness.catalog.parts import TableRule, enforced, of_partitions, root_tables, without
+from harness.catalog.parts import (
+    TableRule,
+    described_tables,
+    enforced,
+    inherited,
+    own_enforced,
+    own_parts,
+    without,
+)
 from harness.catalog.read import read
 from harness.catalog.roles import DEFAULTS, WHO_MAY_DISABLE_TRIGGERS, Roles, may_disable_triggers
 
@@ -55,13 +63,15 @@ __all__ = [
     "View",
     "ancestors",
     "circular",
+    "described_tables",
     "enforced",
     "grouped",
+    "inherited",
     "may_disable_triggers",
-    "of_partitions",
+    "own_enforced",
+    "own_parts",
     "parents_first",
     "pieces",
     "read",
-    "root_tables",
     "without",
 ]

@@ -1,8 +1,8 @@
-"""The catalog as frozen values: tables, triggers, rewrite rules, policies, grants, views and settings.
+"""The catalog as frozen values: tables with their triggers, rewrite rules, policies and grants.
 
 Field names are the aliases of the queries in ``sql/``. :class:`Missing` is raised for a name that is not there. Tells
 by which partitioned table and constraint a partition is declared, and which tables refer to a table.
-Not here: columns, constraints and indexes (``constraints.py``).
+Not here: columns, constraints and indexes (``constraints.py``), views, functions and settings (``others.py``).
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from harness.catalog.constraints import Index as Index
 from harness.catalog.constraints import PrimaryKey as PrimaryKey
 from harness.catalog.constraints import UniqueKey as UniqueKey
 from harness.catalog.grouping import grouped
+from harness.catalog.others import CustomSetting as CustomSetting
+from harness.catalog.others import Definer as Definer
+from harness.catalog.others import View as View
 from harness.errors import did_you_mean
 from harness.project.model import TableName
 
@@ -184,6 +187,20 @@ class Table:
     def unique_keys(self) -> tuple[Index, ...]:
         return tuple(index for index in self.indexes if index.unique)
 
+    @cached_property
+    def rule_names(self) -> frozenset[str]:
+        """The names of its constraints and indexes."""
+        return frozenset((*(each.name for each in self.constraints), *(each.name for each in self.indexes)))
+
+    def is_not_null(self, column: str) -> bool:
+        """Whether it has a column of that name that is NOT NULL."""
+        return column in self._by_name and self._by_name[column].not_null
+
+    @property
+    def lacks_partitions(self) -> bool:
+        """Whether it is partitioned, and no partition takes its rows yet."""
+        return self.bounds == "false"
+
     @property
     def rule_count(self) -> int:
         """The number of its NOT NULLs, constraints, unique indexes, triggers and policies."""
@@ -200,43 +217,13 @@ def _named(what: str, table: Table, known: Sequence[N], name: str) -> N:
 
 
 @dataclass(frozen=True)
-class View:
-    """A view, or a ``materialized`` one; ``reads`` are the relations that its query names, views among them."""
-
-    name: TableName
-    owner: str
-    materialized: bool
-    security_invoker: bool
-    reads: tuple[TableName, ...]
-
-
-@dataclass(frozen=True)
-class Definer:
-    """A SECURITY DEFINER function; ``pinned`` if it sets its own search path, ``fires`` if triggers call it."""
-
-    schema: str
-    signature: str
-    owner: str
-    pinned: bool
-    fires: bool = False
-
-
-@dataclass(frozen=True)
-class CustomSetting:
-    """A custom setting that code of the database reads or sets; ``name`` is None where the code computes it."""
-
-    name: str | None
-    read: bool
-    set: bool
-
-
-@dataclass(frozen=True)
 class Catalog:
     """All tables outside the system's and the ledger's schemas. ``version`` is ``server_version_num``.
 
-    ``roots`` has the partitioned table and its constraint for each partition and constraint of it (``""`` stands for
-    the partition itself), and the declared foreign key for each copy that refers to a partition. ``heirs`` has the
-    tables that inherit from a table.
+    ``above`` has for each partition the table that it is a partition of, what that is a partition of, and so on.
+    ``roots`` has the partitioned table and its name for each key and index of a partition that it has from there, and
+    the declared foreign key for each copy that refers to a partition. ``heirs`` has the tables that inherit from a
+    table.
     """
 
     version: int
@@ -246,11 +233,33 @@ class Catalog:
     roots: Mapping[tuple[TableName, str], tuple[TableName, str]] = field(default_factory=dict)
     settings: tuple[CustomSetting, ...] = ()
     heirs: Mapping[TableName, tuple[TableName, ...]] = field(default_factory=dict)
+    above: Mapping[TableName, tuple[TableName, ...]] = field(default_factory=dict)
 
-    def root(self, table: TableName, constraint: str) -> tuple[TableName, str]:
-        """The partitioned table of a partition, and its name for the constraint; any other table stays as it is."""
-        top, _ = self.roots.get((table, ""), (table, ""))
-        return self.roots.get((table, constraint), (top, constraint))
+    def root(self, table: TableName, constraint: str, column: str = "") -> tuple[TableName, str]:
+        """The table whose rule a constraint of a table is, and its name there; without one, the NOT NULL of a column.
+
+        A partition has most rules from a table above it; a rule that it does not have itself is the topmost one's.
+        """
+        above = [self.tables[name] for name in reversed(self.above.get(table, ()))]
+        if (table, constraint) in self.roots or not above:
+            return self.roots.get((table, constraint), (table, constraint))
+        by_name = constraint in self.tables[table].rule_names
+        own = by_name or (not constraint and self.tables[table].is_not_null(column))
+        shared = (
+            each.name
+            for each in above
+            if any(check.name == constraint for check in each.checks) or (not constraint and each.is_not_null(column))
+        )
+        return (next(shared, table) if own else above[0].name), constraint
+
+    def with_partitions(self, table: TableName) -> tuple[TableName, ...]:
+        """The table, its partitions, and theirs."""
+        return (table, *self._partitions.get(table, ()))
+
+    @cached_property
+    def _partitions(self) -> Mapping[TableName, tuple[TableName, ...]]:
+        pairs = ((each, name) for name, above in self.above.items() for each in above)
+        return {name: tuple(found) for name, found in grouped(pairs).items()}
 
     def table(self, name: TableName) -> Table:
         """The table of that name; raises :class:`Missing` with the nearest."""
@@ -264,12 +273,17 @@ class Catalog:
         return tuple(schema for schema, _ in Counter(name.schema for name in self.tables).most_common())
 
     def referencing(self, name: TableName) -> tuple[tuple[Table, ForeignKey], ...]:
-        """The foreign keys that point at a table, with the tables that hold them."""
+        """The foreign keys that point at a table, with the tables that hold them; of partitions only their own keys."""
         return self._referencing.get(name, ())
 
     @cached_property
     def _referencing(self) -> Mapping[TableName, tuple[tuple[Table, ForeignKey], ...]]:
-        pairs = ((key.references, (table, key)) for table in self.tables.values() for key in table.foreign_keys)
+        pairs = (
+            (key.references, (table, key))
+            for table in self.tables.values()
+            for key in table.foreign_keys
+            if (table.name, key.name) not in self.roots
+        )
         return {name: tuple(keys) for name, keys in grouped(pairs).items()}
 
     def views_reading(self, name: TableName) -> tuple[View, ...]:

@@ -1,7 +1,7 @@
 """The names of a table's rules, by which checks and catalog are compared.
 
-Decides which rules of a table count: those that decide which rows and statements it accepts, with those of single
-partitions.
+Decides which rules of a table count: those that decide which rows and statements it accepts; and which a partition
+has alone, and not from a table above it.
 Not here: which of them no check declares (``adopt/coverage.py``, ``proving/undeclared.py``).
 """
 
@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from harness.catalog.model import Catalog, Table
-from harness.project.model import TableName
 
 
 class TableRule(NamedTuple):
@@ -57,33 +56,47 @@ OF_ROWS = ("not null", "constraint", "index")
 
 
 def enforced(catalog: Catalog, table: Table) -> Iterator[TableRule]:
-    """The rules that decide which rows and statements a table accepts, with those of single partitions.
-
-    A rule that a partition inherits counts as its root's.
-    """
-    yield from _deciding(catalog, table)
-    yield from dict.fromkeys(part for _, part in of_partitions(catalog, table))
+    """The rules that decide which rows and statements a table accepts, with those that its partitions have alone."""
+    several = (catalog.tables[name] for name in catalog.with_partitions(table.name))
+    yield from dict.fromkeys(part for each in several for part in own_enforced(catalog, each))
 
 
-def _deciding(catalog: Catalog, table: Table) -> Iterator[TableRule]:
+def own_enforced(catalog: Catalog, table: Table) -> Iterator[TableRule]:
+    """The rules that decide which rows and statements a table accepts; of a partition those that it has alone."""
     plain = {TableRule("index", index.name) for index in table.indexes if not index.unique}
+    left_out = plain | inherited(catalog, table)
     for part in parts(table):
-        inherited = part.kind in ("constraint", "index") and (table.name, part.name) in catalog.roots
         # Policies say besides that it is enabled.
         alone = part.kind == "row security" and not table.policies
-        if alone or (part.kind in ENFORCED and not inherited and part not in plain):
+        if (alone or part.kind in ENFORCED) and part not in left_out:
             yield part
 
 
-def of_partitions(catalog: Catalog, table: Table) -> Iterator[tuple[TableName, TableRule]]:
-    """The rules of single partitions of a table, which it does not have itself; without triggers."""
-    if table.kind != "p":
+def inherited(catalog: Catalog, table: Table) -> set[TableRule]:
+    """The constraints, indexes and NOT NULLs that a partition has from a table above it."""
+    if table.name not in catalog.above:
+        return set()
+    kinds = [TableRule(kind, name) for name in table.rule_names for kind in ("constraint", "index")]
+    kinds += [TableRule("not null", column.name) for column in table.columns if column.not_null]
+    return {
+        rule
+        for rule in kinds
+        if catalog.root(table.name, *(("", rule.name) if rule.kind == "not null" else (rule.name,)))[0] != table.name
+    }
+
+
+def own_parts(catalog: Catalog, table: Table) -> Iterator[TableRule]:
+    """The rules of a table that its check file declares; of a partition those that it has alone."""
+    above = catalog.above.get(table.name, ())
+    if not above:
+        yield from parts(table)
         return
-    shared = {*parts(table)}
-    for (name, rule), (root, _) in catalog.roots.items():
-        if root == table.name and not rule:
-            own = _deciding(catalog, catalog.tables[name])
-            yield from ((name, part) for part in own if part.kind in OF_ROWS and part not in shared)
+    yield from own_enforced(catalog, table)
+    if table.row_security:
+        yield TableRule("row security", "")
+    granted = {grant for grant in table.grants if grant.role != table.owner}
+    if granted - {*catalog.tables[above[0]].grants}:
+        yield TableRule("privileges", "")
 
 
 def without(table: Table, gone: Collection[TableRule]) -> Table:
@@ -98,6 +111,8 @@ def without(table: Table, gone: Collection[TableRule]) -> Table:
     )
 
 
-def root_tables(catalog: Catalog) -> Iterator[Table]:
-    """The tables that are no partitions: the rules of partitions are those of the partitioned table."""
-    return (table for table in catalog.tables.values() if (table.name, "") not in catalog.roots)
+def described_tables(catalog: Catalog) -> Iterator[Table]:
+    """The tables of which check files speak: those that are no partitions, and partitions with rules of their own."""
+    return (
+        table for table in catalog.tables.values() if table.name not in catalog.above or any(own_parts(catalog, table))
+    )

@@ -6,7 +6,8 @@ NULL and CHECKs as those of the column.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import resources
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -38,6 +39,8 @@ from harness.project.model import TableName
 
 T = TypeVar("T")
 
+_BY_HASH = re.compile(r"(?<=satisfies_hash_partition)\('(\d+)'::oid")
+
 
 def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalog:
     """The catalog of the connection's database, without the system's schemas and the ``ledger`` schema.
@@ -58,7 +61,7 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
         }
         parts: Any = {part: _by_table(_rows(connection, part, ledger), make) for part, make in makers.items()}
         rows = _rows(connection, "tables", ledger)
-        partitions = _rows(connection, "partitions", ledger)
+        above, roots = _roots(_rows(connection, "partitions", ledger))
         views = _views(_rows(connection, "views", ledger))
         heirs = _by_table(
             _rows(connection, "heirs", ledger), lambda row: TableName(row["heir_schema"], row["heir_table"])
@@ -67,16 +70,17 @@ def read(connection: psycopg.Connection[Any], ledger: str = "harness") -> Catalo
         settings = tuple(CustomSetting(**row) for row in _rows(connection, "settings", ledger))
     tables = {
         name: Table(name=name, **{part: found.get(name, ()) for part, found in parts.items()}, **row)
-        for name, row in ((_table_name(row), row) for row in rows)
+        for name, row in ((_table_name(row), row) for row in _with_names(rows))
     }
     return Catalog(
         connection.info.server_version,
         MappingProxyType(tables),
         views,
         definers,
-        MappingProxyType(_roots(partitions)),
+        MappingProxyType(roots),
         settings,
         MappingProxyType(heirs),
+        MappingProxyType(above),
     )
 
 
@@ -88,15 +92,34 @@ def _views(rows: list[dict[str, Any]]) -> tuple[View, ...]:
     return tuple(found.values())
 
 
-def _roots(rows: list[dict[str, Any]]) -> dict[tuple[TableName, str], tuple[TableName, str]]:
+def _with_names(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The rows of tables, whose bounds name other tables as text: their numbers are those of one database."""
+    names = {row.pop("oid"): (row["schema"], row["table"]) for row in rows}
+
+    def named(found: re.Match[str]) -> str:
+        if int(found[1]) not in names:
+            return found[0]
+        table = ".".join(f'"{each.replace(chr(34), chr(34) * 2)}"' for each in names[int(found[1])])
+        return f"('{table.replace(chr(39), chr(39) * 2)}'::regclass"
+
+    for row in rows:
+        yield {**row, "bounds": row["bounds"] and _BY_HASH.sub(named, row["bounds"])}
+
+
+Above = dict[TableName, tuple[TableName, ...]]
+
+
+def _roots(rows: list[dict[str, Any]]) -> tuple[Above, dict[tuple[TableName, str], tuple[TableName, str]]]:
+    above: Above = {}
     roots: dict[tuple[TableName, str], tuple[TableName, str]] = {}
     for row in rows:
         root = TableName(row["root_schema"], row["root_table"])
         partition = _table_name(row)
-        if partition != root:
-            roots[partition, ""] = root, ""
-        roots[partition, row["name"]] = root, row["root_name"]
-    return roots
+        if row["name"]:
+            roots[partition, row["name"]] = root, row["root_name"]
+        else:
+            above[partition] = (*above.get(partition, ()), root)
+    return above, roots
 
 
 def _by_table(rows: list[dict[str, Any]], make: Callable[[dict[str, Any]], T]) -> dict[TableName, tuple[T, ...]]:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from harness.project.model import TableName
     from harness.server.connection import Server
 
-CLOSED = "tables that never take a row, by a rule or a CHECK that is false"
+CLOSED = "tables that take no row, by a rule or a CHECK that is false, or for want of a partition"
 EMPTY = "tables without rows; what they need can be said under `rows:`"
 FULL = "tables that hold rows from the start and take no others"
 

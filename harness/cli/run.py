@@ -182,7 +182,7 @@ class CheckRun:
         named = {check.table for check in chosen.declared}
         schemas = {name.schema for name in named if name is not None}
         # The rules of a partition are those of the partitioned table.
-        whole = (name for name in catalog.tables if (name, "") not in catalog.roots)
+        whole = (name for name in catalog.tables if name not in catalog.above)
         silent = [str(name) for name in whole if name.schema in schemas and name not in named]
         if silent and not self._options.select and self._project.adopted is None:
             yield f"no check speaks of {', '.join(silent)}; a file for each is written by: harness declare"

@@ -25,7 +25,8 @@ from harness.catalog import (
     Table,
     TableRule,
     Trigger,
-    of_partitions,
+    inherited,
+    without,
 )
 from harness.describe.entries import (
     TRUE,
@@ -71,6 +72,7 @@ class TableDescription:
       properties that no check can state.
     - ``rows`` is the entry of row hints, which are found by trying and not in the catalog.
     - ``undeclared`` is said of a table of the platform, of which only what the project added is described.
+    - of a ``partition`` the file states no columns: they are those of the partitioned table.
     """
 
     table: TableName
@@ -82,6 +84,7 @@ class TableDescription:
     undeclarable: list[str] = field(default_factory=list)
     rows: CheckEntry | None = None
     undeclared: str | None = None
+    partition: bool = False
 
     def add(self, kind: str, entries: Mapping[str, CheckEntry]) -> None:
         """Adds entries to ``checks``, by the names of their rules."""
@@ -95,9 +98,17 @@ class TableDescription:
 
 
 def describe(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue] | None = None) -> TableDescription:
-    """Describes a table of a catalog; ``privileges`` are those of each role that is not the owner."""
+    """Describes a table of a catalog; ``privileges`` are those of each role that is not the owner.
+
+    Of a partition only the rules are described that it has alone, and no column.
+    """
     found = TableDescription(table.name, " ".join(table.comment.split()) if table.comment else None)
-    found.columns |= {column.name: column_entry(table, column) for column in table.columns}
+    if table.name in catalog.above:
+        found.partition, table = True, without(table, inherited(catalog, table))
+        named = (each.name for each in table.columns if each.not_null and each.name not in table.primary_key)
+        found.add("not null", {name: {"not_null": name} for name in named})
+    else:
+        found.columns |= {column.name: column_entry(table, column) for column in table.columns}
     _add_keys(found, table)
     keys = [each for each in table.constraints if isinstance(each, ForeignKey)]
     found.add("constraint", {key.name: foreign_key_entry(catalog, table, key) for key in keys})
@@ -114,7 +125,6 @@ def describe(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue]
         found.add("privileges", {"": {"privileges": privileges}})
     found.add("policy", {policy.name: policy_entry(policy) for policy in table.policies})
     found.known |= {each.name: f"a rule: what becomes of {each.command}" for each in table.rewrites}
-    found.known |= {rule.name: f"of the partition {name} alone" for name, rule in of_partitions(catalog, table)}
     if table.row_security and not any(policy.permissive for policy in table.policies):
         found.checks += [(TableRule("row security", ""), entry) for entry in row_security_entries(table)]
     return found
@@ -142,7 +152,7 @@ def _add_keys(found: TableDescription, table: Table) -> None:
     for index in filter(is_key, table.indexes):
         rule = TableRule("constraint" if index.constraint else "index", index.constraint or index.name)
         entry = unique_entry(table, index)
-        if entry == {"unique": list(index.columns)} and len(index.columns) == 1:
+        if entry == {"unique": list(index.columns)} and len(index.columns) == 1 and found.columns:
             found.columns[index.columns[0]]["unique"] = TRUE
             found.inline_columns[rule] = index.columns[0]
         else:
@@ -182,8 +192,9 @@ def _add_check(found: TableDescription, table: Table, constraint: Check) -> None
     if first is not constraint:
         named |= {"implied_by": first.name}
     taken = {"accepted_values", "check", "constraint", *(["unique"] if named else [])}
-    if only_column and constraint.validated and not taken & {*found.columns[only_column.name]}:
-        found.columns[only_column.name] |= {**entry, **named}
+    inline = found.columns.get(only_column.name) if only_column else None
+    if only_column and inline is not None and constraint.validated and not taken & {*inline}:
+        inline |= {**entry, **named}
         found.inline_columns[TableRule("constraint", constraint.name)] = only_column.name
         return
     column: CheckEntry = {"column": only_column.name} if only_column and values else {}
@@ -192,14 +203,14 @@ def _add_check(found: TableDescription, table: Table, constraint: Check) -> None
 
 def _has_values(found: TableDescription, column: Column) -> bool:
     """Whether the accepted values of a column are declared already; a second such rule becomes a ``check``."""
-    return "accepted_values" in found.columns[column.name] or any(
+    return "accepted_values" in found.columns.get(column.name, ()) or any(
         "accepted_values" in entry and entry["column"] == column.name for _, entry in found.checks
     )
 
 
 def _add_trigger(found: TableDescription, table: Table, trigger: Trigger) -> None:
     column = touched(table, trigger)
-    if column and "touched_on_update" not in found.columns[column]:
+    if column in found.columns and "touched_on_update" not in found.columns[column]:
         on_insert: CheckEntry = {"on_insert": TRUE} if "insert" in trigger.events else {}
         found.columns[column]["touched_on_update"] = {**on_insert, "trigger": trigger.name}
         found.inline_columns[TableRule("trigger", trigger.name)] = column

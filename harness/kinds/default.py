@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.kinds.base import Draft, Fact, Kind, NewRow, ScenarioStrategy, Subject, identifier
+from harness.kinds.base import (
+    Draft,
+    Fact,
+    Kind,
+    NewRow,
+    Rule,
+    ScenarioStrategy,
+    Subject,
+    Unreliable,
+    identifier,
+)
 from harness.probes import Accepted, Insert, Probe
 from harness.project.keys import ColumnForm, default_value, key, name
 from harness.solver.rules import tied_columns
@@ -24,7 +34,7 @@ class DefaultKind(Kind):
     The expression is SQL, so that a text has quotes of its own. Proven: the database has this default, and a row
     inserted without the column is accepted and has this value. If two evaluations differ (`gen_random_uuid()`), the
     stored value only has to be not null. A column that a trigger writes (`touched_on_update`) is compared with the
-    catalog, but not tried.
+    catalog, but not tried. If no partition takes a row with the default, the check is unreliable.
     """
 
     rule_sort = "default"
@@ -53,7 +63,7 @@ class DefaultKind(Kind):
         foreign = table.foreign_columns
         # Columns that rules tie to this one have to fit its default, and not a drawn value.
         default = subject.oracle.scalar(table, value)
-        fitting = _tied_values(subject, column.name, default) or [{}]
+        fitting = self._tied_values(subject, default)
         # The parent that the default refers to has to exist; which one hangs on who writes where it is NULL here.
         known = stable and not (default is None and column.not_null)
         reference = {column.name: default} if column.name in foreign and known else {}
@@ -70,15 +80,17 @@ class DefaultKind(Kind):
 
         return subject.probes(build)
 
+    def _tied_values(self, subject: Subject, value: str | None) -> list[NewRow]:
+        """Returns the values of the columns that rules tie to this one, for a value of it; ``[{}]`` if there are none.
 
-def _tied_values(subject: Subject, column: str, value: str | None) -> list[NewRow]:
-    """Returns the values of the columns that rules tie to this one, for a value of it; ``[{}]`` if none is."""
-    table, pools = subject.table, subject.pools
-    rules = pools.rules(table)
-    group = next((group for group in tied_columns(table, rules) if column in group), ())
-    others = tuple(name for name in group if name != column)
-    if not others:
-        return [{}]
-    rows = [(value, *row) for row in pools.combinations(table, others)]
-    kept = pools.finder.valid(table, (column, *others), rows, rules)
-    return [dict(zip(others, row[1:], strict=True)) for row in kept]
+        Raises :class:`Unreliable` if no partition of the table takes the value.
+        """
+        table, pools, column = subject.table, subject.pools, self.default
+        rules = pools.rules(table)
+        group = next((group for group in tied_columns(table, rules) if column in group), ())
+        others = tuple(name for name in group if name != column)
+        rows = [(value, *row) for row in pools.combinations(table, others)]
+        if table.bounds and not pools.finder.valid(table, (column, *others), rows, [Rule(table.bounds)]):
+            raise Unreliable(f"no partition of {table.name} takes the default of {column}, {self.value}")
+        kept = pools.finder.valid(table, (column, *others), rows, rules) if others else []
+        return [dict(zip(others, row[1:], strict=True)) for row in kept] or [{}]

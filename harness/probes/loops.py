@@ -174,7 +174,7 @@ def expected(catalog: Catalog, family: Family) -> dict[str, Any]:
         case Accepted(rows):
             return {"accepts": True, "rows": rows, "states": []}
         case Refused(sqlstates, table, constraint, column, routines):
-            if routines or (table is not None and catalog.root(table, constraint or "") != (table, constraint or "")):
+            if routines or (table is not None and catalog.root(table, constraint or "", column or "")[0] != table):
                 return {"accepts": False, "states": []}
             named = {"schema": table.schema, "table": table.table} if table else {}
             return {"accepts": False, "states": sqlstates, "constraint": constraint, "column": column, **named}

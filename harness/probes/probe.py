@@ -70,8 +70,10 @@ class Refused:
         domain = bool(refusal.datatype and not refusal.table)
         return (
             (not self.sqlstates or refusal.sqlstate in self.sqlstates)
-            and (domain or self.table in (None, refusal.table_name))
-            and self.constraint in (None, refusal.constraint)
+            and any(
+                (domain or self.table in (None, table)) and self.constraint in (None, constraint)
+                for table, constraint in refusal.names
+            )
             # A domain that refuses NULL does not say in which column.
             and (domain or self.column in (None, refusal.column))
             and (not self.routines or any(_was_running(refusal, name) for name in self.routines))

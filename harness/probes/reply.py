@@ -60,6 +60,7 @@ class ServerError:
     """An error's diagnostic fields. ``message`` is for people: nothing is decided by it.
 
     ``detail`` is only filled for conflicts between two sessions. With ``at_commit`` the statement itself was accepted.
+    ``partition`` are the names of the table and of the constraint in the error, where others stand for them.
     """
 
     sqlstate: str
@@ -72,6 +73,7 @@ class ServerError:
     context: str = ""
     detail: str = ""
     at_commit: bool = False
+    partition: tuple[TableName, str] | None = None
 
     @cached_property
     def functions(self) -> tuple[Function, ...]:
@@ -117,6 +119,11 @@ class ServerError:
     @property
     def table_name(self) -> TableName | None:
         return TableName(self.schema, self.table) if self.table else None
+
+    @cached_property
+    def names(self) -> tuple[tuple[TableName | None, str], ...]:
+        """The table and the constraint, and those of the partition that they stand for."""
+        return ((self.table_name, self.constraint), *([self.partition] if self.partition else []))
 
     def __str__(self) -> str:
         if self.sqlstate == LOST:
@@ -164,8 +171,11 @@ def of_root(catalog: Catalog, refusal: ServerError) -> ServerError:
     """Replaces a partition and its constraint by those of the partitioned table, of which rules are declared."""
     if refusal.table_name is None:
         return refusal
-    root, constraint = catalog.root(refusal.table_name, refusal.constraint)
-    return replace(refusal, schema=root.schema, table=root.table, constraint=constraint)
+    root, constraint = catalog.root(refusal.table_name, refusal.constraint, refusal.column)
+    if (root, constraint) == (refusal.table_name, refusal.constraint):
+        return refusal
+    partition = refusal.table_name, refusal.constraint
+    return replace(refusal, schema=root.schema, table=root.table, constraint=constraint, partition=partition)
 
 
 SERIALIZATION, DEADLOCK, NOT_AVAILABLE = "40001", "40P01", "55P03"

@@ -56,6 +56,8 @@ class UnexplainedTriggers:
 
     triggers: Mapping[TableName, tuple[str, ...]] = field(default_factory=dict)
     rules: Mapping[TableName, tuple[str, ...]] = field(default_factory=dict)
+    near: Mapping[TableName, tuple[TableName, ...]] = field(default_factory=dict)
+    """For a table in a tree of partitions those above it and below it: their triggers fire, too."""
 
     @classmethod
     def of(
@@ -71,14 +73,17 @@ class UnexplainedTriggers:
                 there = tuple(each.name for each in table.triggers if each.name in names)
                 found[table.name] = (*found.get(table.name, ()), *there)
         rules = {table.name: tuple(each.name for each in table.rewrites) for table in catalog.tables.values()}
-        return cls(*({table: names for table, names in each.items() if names} for each in (found, rules)))
+        near = {name: (*catalog.with_partitions(name)[1:], *catalog.above.get(name, ())) for name in catalog.tables}
+        found, rules = ({table: names for table, names in each.items() if names} for each in (found, rules))
+        return cls(found, rules, near)
 
     def written(self, scenario: Scenario, probes: Sequence[Probe]) -> UnexplainedTriggers:
         """The triggers and rewrite rules of the tables that the statements write or name."""
         statements: Sequence[SqlStatement] = (*scenario.setup, *(probe.statement for probe in probes))
         texts = [each.sql for each in statements if isinstance(each, Execute)]
         named = (table for table in self.rules if any(qualified(table) in text for text in texts))
-        tables = dict.fromkeys((*(each.table for each in statements if not isinstance(each, Execute)), *named))
+        written = [*(each.table for each in statements if not isinstance(each, Execute)), *named]
+        tables = dict.fromkeys(other for table in written for other in (table, *self.near.get(table, ())))
         triggers, rules = (
             {table: several[table] for table in tables if table in several} for several in (self.triggers, self.rules)
         )

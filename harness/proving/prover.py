@@ -33,6 +33,7 @@ from harness.proving.prover_database import InvalidPredicate, ProverDatabase, in
 from harness.proving.racing import RACE_REPLAYS, run_races
 from harness.proving.trial import REPLAYS, Context, attempt
 from harness.races import Databases, RaceDatabase
+from harness.solver.declared import rules_of_rows
 from harness.solver.rules import Unfillable
 from harness.values.examples import examples
 from harness.values.types import Unsupported
@@ -71,7 +72,7 @@ class Prover:
         self._time_limits = TimeLimits(effort.timeout)
         self._pairs: tuple[TableName, list[RowPair]] | None = None
         self.database = self._open()
-        rules: list[tuple[TableName, Kind]] = [(each.table, each.rule) for each in declared if each.table is not None]
+        rules: list[tuple[TableName, Kind]] = rules_of_rows(declared, self.catalog)
         self._rules_of = grouped(rules)
         touching = ((name, rule) for name, rule in rules if isinstance(rule, TouchedOnUpdateKind))
         touched = grouped((name, rule.touched_on_update) for name, rule in touching)

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from harness.catalog import Catalog, Table, TableRule, enforced, grouped, root_tables, without
+from harness.catalog import Catalog, Table, TableRule, grouped, own_enforced, without
 from harness.declarations import DECLARED, DeclaredCheck
-from harness.describe import describe, yaml
+from harness.describe import describe, table_name, yaml
 from harness.probes import Probe, Refused, ServerError, function_of
 from harness.project.model import TableName
 
@@ -44,7 +44,8 @@ class UndeclaredRules:
     """The rules of every table that no check declares.
 
     Where a table has a check file, ``reporting`` has the check that reports them, but for rules that are ``known``, and
-    those to which another check gives a wrong name, which that one reports.
+    those to which another check gives a wrong name, which that one reports. A partition without a file has those of the
+    tables above it.
     """
 
     catalog: Catalog
@@ -57,32 +58,40 @@ class UndeclaredRules:
         known = declared_rules(declared)
         reporting = {check.table: check for check in declared if check.kind == DECLARED and check.table is not None}
         parts = {
-            table.name: tuple(part for part in enforced(catalog, table) if part not in known.get(table.name, ()))
-            for table in root_tables(catalog)
+            table.name: tuple(part for part in own_enforced(catalog, table) if part not in known.get(table.name, ()))
+            for table in catalog.tables.values()
         }
         meant = _meant(declared, catalog)
         return cls(catalog, reporting, {table: each for table, each in parts.items() if each}, meant)
 
     def rules(self, table: Table) -> dict[TableRule, str]:
         """The rules that a table's check reports, each with the YAML that would declare it."""
+        return {part: entry for _, entries in self._reported(table) for part, entry in entries.items()}
+
+    def _reported(self, table: Table) -> Iterator[tuple[Table, dict[TableRule, str]]]:
+        """The tables of which a table's check reports rules: itself, and partitions without a file."""
         check = self.reporting.get(table.name)
-        parts = self._parts.get(table.name, ()) if check is not None else ()
-        found = [part for part in parts if self._is_reported(check, part)] if check is not None else []
-        return _entries(self.catalog, table, found) if found else {}
+        for name in self.catalog.with_partitions(table.name) if check is not None else ():
+            found = [part for part in self._parts.get(name, ()) if self._check(name, part) is check]
+            if found:
+                own = self.catalog.tables[name]
+                yield own, _entries(self.catalog, own, found, {} if own is table else {"table": table_name(name)})
+
+    def _check(self, table: TableName, part: TableRule) -> DeclaredCheck | None:
+        """The check that reports a rule of a table: it is not known, and no check gives it another name."""
+        above = (table, *self.catalog.above.get(table, ()))
+        check = next((self.reporting[name] for name in above if name in self.reporting), None)
+        if check is None or check.table is None or part.name in check.rule.known:
+            return None
+        return None if part.name in self._meant.get(check.table, ()) else check
 
     def refusals(self) -> Iterator[tuple[DeclaredCheck | None, TableName, Refused]]:
         """The refusals by these rules, each with the check that reports it and its table."""
         for name, parts in self._parts.items():
-            check = self.reporting.get(name)
             for part in parts:
                 refused = _refused(self.catalog.tables[name], part)
                 if refused is not None:
-                    yield check if check is not None and self._is_reported(check, part) else None, name, refused
-
-    def _is_reported(self, check: DeclaredCheck, part: TableRule) -> bool:
-        """Whether the check of a table reports a rule: it is not known, and no check gives it another name."""
-        assert check.table is not None, "only tables have such a check"
-        return part.name not in check.rule.known and part.name not in self._meant.get(check.table, ())
+                    yield self._check(name, part), name, refused
 
     def triggers(self) -> Iterator[tuple[TableName, tuple[str, ...]]]:
         """The triggers among them, by table."""
@@ -91,7 +100,8 @@ class UndeclaredRules:
 
     def hidden(self, table: Table) -> Catalog:
         """The catalog as if the table had none of the rules that its check reports."""
-        return replace(self.catalog, tables={**self.catalog.tables, table.name: without(table, self.rules(table))})
+        without_them = {own.name: without(own, entries) for own, entries in self._reported(table)}
+        return replace(self.catalog, tables={**self.catalog.tables, **without_them})
 
 
 def _refused(table: Table, part: TableRule) -> Refused | None:
@@ -105,21 +115,23 @@ def _refused(table: Table, part: TableRule) -> Refused | None:
     return Refused(("0A000",)) if part.kind == "rule" else None
 
 
-def _entries(catalog: Catalog, table: Table, parts: Sequence[TableRule]) -> dict[TableRule, str]:
-    """Each rule with the YAML that declares it; one that no kind can state goes to ``known``."""
+def _entries(
+    catalog: Catalog, table: Table, parts: Sequence[TableRule], file: Mapping[str, yaml.YamlValue]
+) -> dict[TableRule, str]:
+    """Each rule with the YAML that declares it, in another ``file``; one that no kind can state goes to ``known``."""
     described = describe(catalog, table)
     checks, own = dict(described.checks), [TableRule("not null", each.name) for each in table.columns if each.not_null]
     found: dict[TableRule, str] = {}
     for part in parts:
         column = part.name if part in own else described.inline_columns.get(part)
         if part in checks:
-            found[part] = yaml.flow({"checks": [checks[part]]})
+            found[part] = yaml.flow({**file, "checks": [checks[part]]})
         elif column is not None:
             kept = ("not_null",) if part in own else _OF_COLUMN
             shown = {key: value for key, value in described.columns[column].items() if key in kept}
             found[part] = yaml.flow({"columns": {column: shown}})
         else:
-            found[part] = yaml.flow({"known": {part.name: "why it is there"}})
+            found[part] = yaml.flow({**file, "known": {part.name: "why it is there"}})
     return {part: text.removeprefix("{").removesuffix("}") for part, text in found.items()}
 
 
@@ -153,6 +165,10 @@ class DeclaredRefusals:
                         self._add(check, table, refused)
         for reporting, table, refused in undeclared.refusals() if undeclared is not None else ():
             self._add(reporting, table, refused)
+        # No partition takes the row; or it may not move to another one, as a key refers to its own, or for a trigger.
+        for table in (name for name, each in tables.items() if each.kind == "p"):
+            self._add(None, table, Refused(("23514",), table, constraint=""))
+            self._add(None, table, Refused(("0A000",)))
 
     def _add(self, check: DeclaredCheck | None, table: TableName, refused: Refused) -> None:
         own = check, refused
@@ -214,5 +230,5 @@ class DeclaredRefusals:
         yield from self._anywhere
         for routine in dict.fromkeys(name for _, name in refusal.functions):
             yield from self._by_routine.get(routine, ())
-        if refusal.table_name is not None:
-            yield from self._by_table.get(refusal.table_name, ())
+        for table in dict.fromkeys(table for table, _ in refusal.names if table is not None):
+            yield from self._by_table.get(table, ())

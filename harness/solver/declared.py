@@ -36,12 +36,18 @@ class RuleOfTable(Protocol):
 
 def declared_pools(connection: psycopg.Connection[Any], catalog: Catalog, declared: Iterable[RuleOfTable]) -> Pools:
     """The pools that generated rows are made of: they keep the rules that are declared and those of the catalog."""
-    about_tables = [(check.table, check.rule) for check in declared if check.table is not None]
+    about_tables = rules_of_rows(declared, catalog)
     row_hints: dict[TableName, RowHints] = {}
     for table, rule in about_tables:
         if (found := rule.row_hints()) != NOTHING:
             row_hints[table] = row_hints.get(table, NOTHING) | found
     return Pools(connection, catalog, declared_predicates(about_tables, catalog), row_hints)
+
+
+def rules_of_rows(declared: Iterable[RuleOfTable], catalog: Catalog) -> list[tuple[TableName, Any]]:
+    """Each rule with each table whose rows it is about: that of its check, and the partitions of that one."""
+    checks = ((check.table, check.rule) for check in declared if check.table is not None)
+    return [(name, rule) for table, rule in checks for name in catalog.with_partitions(table)]
 
 
 def declared_predicates(

@@ -7,7 +7,7 @@ Not here: reading existing rows (``existing.py``), the candidates (``finder.py``
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from harness.project.model import NewRow, TableName, Tuple, Values
 from harness.solver.capacities import Capacities
 from harness.solver.existing import ExistingRows, key_columns
 from harness.solver.finder import PoolFinder
+from harness.solver.partitions import lacking_partitions, unpartitioned_references, with_rules_of_partitions
 from harness.solver.pool import Memo, Pool
 from harness.solver.row_hints import NOTHING, RowHints, group_predicates, refers_to_it, with_logical_references
 from harness.solver.rules import (
@@ -57,8 +58,8 @@ class Pools:
         self.existing = ExistingRows(connection)
         self.finder = PoolFinder(self.oracle, self.introspection)
         self.row_hints = dict(row_hints or {})
-        self.catalog = with_logical_references(catalog, self.row_hints)
-        self._bare = catalog
+        self._bare = with_rules_of_partitions(catalog)
+        self.catalog = with_logical_references(self._bare, self.row_hints)
         self._declared = declared
         self._pools: dict[tuple[TableName, str, tuple[str, ...]], tuple[Pool, ...]] = {}
         self.cached = Memo()
@@ -92,22 +93,21 @@ class Pools:
 
     def rules(self, table: Table) -> tuple[Rule, ...]:
         """The rules of a table: declared ones, then the catalog's."""
-        return (*self._declared.get(table.name, ()), *catalog_rules(table))
+        return (*self._declared.get(table.name, ()), *catalog_rules(self.catalog.tables.get(table.name, table)))
 
     def drawing_rules(self, table: Table) -> tuple[Rule, ...]:
         """Rules that drawn rows keep besides those of the table, so that children, parents and hints fit."""
-        narrow = (
-            *(
-                Rule(predicate, "the columns that refer to it")
-                for predicate in child_type_predicates(self.catalog, table)
-            ),
-            *(Rule(predicate, "the rows that it refers to") for predicate in self._parent_predicates(table)),
-            *(Rule(predicate, "the rows that come with it") for predicate in self.group_predicates(table)),
-        )
+        narrow: dict[str, Iterable[str]] = {
+            "the columns that refer to it": child_type_predicates(self.catalog, table),
+            "the rows that it refers to": self._parent_predicates(table),
+            "the rows that come with it": self.group_predicates(table),
+            "partitions that are not made yet": unpartitioned_references(self.catalog, table, self.lacking_partitions),
+        }
         hints = self.hints(table.name)
         values = {name: self.oracle.values(table, text) for name, text in hints.expressions.items()}
         stated = replace(hints, values={**hints.values, **values})
-        return (*narrow, *(Rule(predicate, "rows") for predicate in stated.predicates(table)))
+        named = {**narrow, "rows": stated.predicates(table)}
+        return tuple(Rule(predicate, name) for name, predicates in named.items() for predicate in predicates)
 
     def group_predicates(self, table: Table) -> list[str]:
         """The rules of the rows that are inserted together with one, as predicates on that one."""
@@ -170,6 +170,8 @@ class Pools:
 
     def _of(self, rows: Literal["new", "changed"], table: Table, also: tuple[str, ...]) -> tuple[Pool, ...]:
         if (table.name, rows, also) not in self._pools:
+            if lacking := self.lacking_partitions(table):
+                raise Unfillable(f"{lacking} takes no row until a partition is made", table)
             known = (*self.rules(table), *self.drawing_rules(table), *map(Rule, also))
             rules = [rule for rule in known if rows == "new" or not rule.on_insert_only]
             advice = "" if also else f"; supply some: `rows:` in the file of {table.name}"
@@ -185,6 +187,10 @@ class Pools:
         grouped = {column for group in groups for column in group}
         supplied = (column for column in table.columns if column.is_supplied)
         return [*groups, *((each.name,) for each in supplied if each.name not in grouped and needs_server(each))]
+
+    def lacking_partitions(self, table: Table) -> TableName | None:
+        """The table whose rows find no partition, so that this one cannot have any; None if there is none."""
+        return self.cached(("lacking partitions", table.name), lambda: lacking_partitions(self.catalog, table))
 
     @cached_property
     def circular(self) -> frozenset[TableName]:
@@ -204,7 +210,7 @@ class Pools:
 
     def keys(self, table: Table) -> tuple[tuple[Index, tuple[str, ...]], ...]:
         """The unique keys of a table, each with the columns that decide it."""
-        keys = ((key, key_columns(key)) for key in table.unique_keys)
+        keys = ((key, key_columns(key)) for key in self.catalog.tables.get(table.name, table).unique_keys)
         return self.cached(("keys", table.name), lambda: tuple((key, columns) for key, columns in keys if columns))
 
     def unique_columns(self, table: Table) -> frozenset[str]:

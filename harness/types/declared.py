@@ -104,7 +104,7 @@ def called_functions(rule: RoutineKind) -> set[str]:
 def _refuse_unknown(names: Mapping[str, RowName], catalog: Catalog, around: Surroundings) -> None:
     """Refuses a name for the rows of what is not there; other schemas than those of the types are not looked at."""
     relations = [
-        *(each for each in catalog.tables if (each, "") not in catalog.roots),
+        *(each for each in catalog.tables if each not in catalog.above),
         *(each.name for each in around.relations),
     ]
     known = {str(each) for each in relations}

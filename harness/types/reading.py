@@ -82,7 +82,7 @@ class _TypesReader:
 
     def module(self, schema: str) -> ModuleTypes:
         tables = [table for name, table in self._catalog.tables.items() if name.schema == schema]
-        shapes = [self._table(each) for each in tables if (each.name, "") not in self._catalog.roots]
+        shapes = [self._table(each) for each in tables if each.name not in self._catalog.above]
         shapes += [self._relation(each) for each in self._around.relations if each.name.schema == schema]
         functions = [each for each in self._around.functions if each.schema == schema]
         return ModuleTypes(

@@ -222,17 +222,24 @@ def test_a_trigger_that_only_keeps_the_time_is_no_opaque_one(adopt: Adopt, funct
     assert ("- trigger: moved" in found) is not said
 
 
-def test_partitions_are_described_by_their_root(adopt: Adopt) -> None:
+def test_of_a_partition_only_its_own_rules_are_described(adopt: Adopt) -> None:
     found = adopt(
         "create schema t; create table t.p (id int primary key, n int check (n > 0)) partition by range (id);"
         "create table t.p1 partition of t.p for values from (0) to (10);"
         "alter table t.p1 add constraint few check (n < 5), alter n set not null; create unique index on t.p1 (n);"
-        "create unique index on t.p (n, id)"
+        "create unique index on t.p (n, id); create table t.p2 partition of t.p for values from (10) to (20);"
+        "alter table t.p2 add constraint bounds check (id >= 10)"
     )
-    assert [str(table) for table in found.descriptions] == ["t.p"]
-    alone = "of the partition t.p1 alone"
-    assert found.descriptions[TableName("t", "p")].known == {"n": alone, "few": alone, "p1_n_idx": alone}
-    assert found.partitions == (TableName("t", "p1"),)
+    assert [str(table) for table in found.descriptions] == ["t.p", "t.p1"]
+    whole, part = found.descriptions.values()
+    assert whole.known == {"bounds": "implied by the bounds of the partition t.p2"}
+    assert (part.columns, part.known) == ({}, {})
+    assert [entry for _, entry in part.checks] == [
+        {"not_null": "n"},
+        {"unique": ["n"], "constraint": "p1_n_idx"},
+        {"check": "n < 5", "constraint": "few"},
+    ]
+    assert found.partitions == (TableName("t", "p1"), TableName("t", "p2"))
 
 
 def test_privileges_are_those_that_a_role_has_in_the_end(

@@ -91,6 +91,34 @@ def test_the_root_of_a_partition(everything: Catalog) -> None:
     assert everything.root(whole, "parts_pkey") == (whole, "parts_pkey")
 
 
+def test_a_rule_of_a_partition_is_that_of_the_topmost_table_which_has_it(server: Server) -> None:
+    schema = """
+        create table public.p (id int, k int, v text) partition by list (k);
+        create table public.q partition of public.p for values in (1) partition by hash (id);
+        create table public.r partition of public.q for values with (modulus 1, remainder 0);
+        alter table public.q add constraint few check (id < 9), alter v set not null, add constraint once unique (id);
+        alter table public.r add constraint one check (id = 1), alter id set not null;
+        create function public.no() returns trigger language plpgsql as $$ begin return null; end $$;
+        create trigger never before insert on public.q for each row execute function public.no();
+    """
+    with server.connect() as connection, connection.transaction(force_rollback=True):
+        connection.execute(schema.encode())
+        catalog = read(connection)
+    p, q, r = (TableName("public", name) for name in "pqr")
+    assert catalog.above == {q: (p,), r: (q, p)}
+    assert catalog.with_partitions(p) == (p, q, r)
+    assert [catalog.root(r, name) for name in ("few", "r_id_key", "one", "raised")] == [
+        (q, "few"),
+        (q, "once"),
+        (r, "one"),
+        (p, "raised"),
+    ]
+    assert [catalog.root(r, "", column)[0] for column in ("v", "id", "k", "")] == [q, r, p, p]
+    assert [[each.name for each in catalog.tables[table].triggers] for table in (p, q, r)] == [[], ["never"], []]
+    # Numbers of tables are those of one database.
+    assert """satisfies_hash_partition('"public"."q"'::regclass, 1, 0, id)""" in (catalog.tables[r].bounds or "")
+
+
 def test_a_key_to_a_partitioned_table_is_one(server: Server) -> None:
     schema = """
         create table public.days (day int primary key) partition by range (day);

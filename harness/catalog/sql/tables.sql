@@ -2,6 +2,7 @@
 select
     n.nspname as schema,
     c.relname as table,
+    c.oid::bigint as oid,
     c.relkind::text as kind,
     pg_catalog.pg_get_userbyid(c.relowner)::text as owner,
     pg_catalog.obj_description(c.oid, 'pg_class') as comment,

@@ -48,7 +48,8 @@ inner join pg_catalog.pg_proc as p on p.oid = t.tgfoid
 inner join pg_catalog.pg_class as c on c.oid = t.tgrelid
 inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where
-    not t.tgisinternal
+    -- A trigger of a partitioned table has a copy on each partition.
+    not t.tgisinternal and t.tgparentid = 0
     and c.relkind in ('r', 'p')
     and n.nspname !~ '^pg_'
     and n.nspname <> 'information_schema'
