@@ -11,7 +11,8 @@ from harness.solver.rules import deciding_columns
 
 
 def _nullable(reference: Reference) -> list[str]:
-    return [column for column in reference.key.columns if not reference.child.column(column).not_null]
+    columns = map(reference.child.column, reference.key.columns)
+    return [column.name for column in columns if column.is_supplied and not column.not_null]
 
 
 def match_simple(reference: Reference, orphan: Values) -> Iterator[Probe]:
