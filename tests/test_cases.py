@@ -16,7 +16,7 @@ from harness.declarations import read
 from harness.kinds import KINDS
 from harness.outcome import Counterexample, Outcome
 from harness.project.load import load
-from harness.proving import draws, trial
+from harness.proving import draws, reproduction, trial
 from harness.proving.prover import Effort, Prover
 from harness.server import binaries
 from harness.server.connection import Connection, Server
@@ -206,6 +206,7 @@ def test_the_script_shows_the_fault_in_psql(
     assert "ERROR" not in output.rpartition("SAVEPOINT")[0], "what stands before has to work"
     for shown in SHOWN[kind, name]:
         assert shown in probe, output
+    assert output.splitlines()[-1] == reproduction.SHOWN
 
 
 @pytest.mark.parametrize(
@@ -226,6 +227,7 @@ def test_the_script_of_calls_that_are_committed(
     assert output.splitlines().count("BEGIN") == script.splitlines().count("begin;") > 0
     for each in shown:
         assert each in output, output
+    assert output.splitlines()[-1] == reproduction.SHOWN
 
 
 def test_given_rows_are_shown_also_where_a_guard_was_passed_by(

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.server.connection import Server
 from harness.types.output import WITHIN
 from tests.cli.conftest import Cli, Run
 from tests.cli.types_project import ROLE, SCHEMA, small_project
@@ -262,13 +261,10 @@ def test_options(project: Project) -> None:
     assert (project.root / "types/pydantic/app.py").exists()
 
 
-def test_a_role_has_shapes_of_what_it_may_do(project: Project, scratch_server: Server) -> None:
-    with scratch_server.connect() as connection:
-        connection.execute(f"drop role if exists {ROLE}".encode())
-        connection.execute(f"create role {ROLE}".encode())
+def test_a_role_has_shapes_of_what_it_may_do(project: Project) -> None:
     project.write(
         MIGRATION,
-        f"{SCHEMA}revoke execute on all functions in schema app from public;\n"
+        f"create role {ROLE};\n{SCHEMA}revoke execute on all functions in schema app from public;\n"
         f"grant usage on schema app to {ROLE};\ngrant select (id, status), update (status) on app.orders to {ROLE};\n",
     )
     said = project.written("--language", "typescript", "--role", ROLE)

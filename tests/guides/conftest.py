@@ -9,6 +9,7 @@ import pytest
 
 from harness.server import binaries
 from harness.server.cluster import cluster
+from harness.server.data_directory import SCRATCH
 from tests.cli.conftest import HARNESS, Cli, Run, environment, run
 from tests.guides.reader import Reader
 
@@ -20,7 +21,7 @@ def readers_base(cluster_base: Path) -> Iterator[Path]:
     """The directory of a server for readers alone: roles that pages make would be in the way of other tests."""
     base = cluster_base / "readers"
     base.mkdir()
-    with cluster(binaries.embedded(), base):
+    with cluster(binaries.embedded(), base), cluster(binaries.embedded(), base, ending=SCRATCH):
         yield base
 
 
