@@ -248,7 +248,11 @@ def _matching(column: Column, constants: RuleConstants) -> list[str]:
     lengths = [length for length in _lengths(constants) if 0 < length <= 256][:12]
     cut = [(text * length)[:length] for length in lengths for text in found[:4] if text]
     texts = _fit(part, list(dict.fromkeys([*found, *cut])))
-    return texts if part is column else [array([text]) for text in texts]
+    if part is column:
+        return texts
+    # A rule may look at all elements at once (array_to_string): with several, others may pass along with one that fits.
+    beside = [[*pair] for text in texts[:8] for pair in ((text, text), ("a", text), (text, "a"))]
+    return [array(each) for each in (*([text] for text in texts), *beside)]
 
 
 def _numbers(column: Column, constants: list[str]) -> list[str]:
