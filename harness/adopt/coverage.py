@@ -21,13 +21,15 @@ from harness.proving.undeclared import declared_rules
 class TableCoverage:
     """The number of rules of one table, and the rules that no check declares.
 
-    ``unexplained`` are the triggers that are declared, but no check says what they do.
+    ``triggers`` are those that are declared, but no check says what they do; ``policies`` are those that are compared
+    as text, but no check says which rows a role sees.
     """
 
     table: TableName
     rules: int
     undeclared: tuple[TableRule, ...]
-    unexplained: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
 
     @property
     def declared(self) -> int:
@@ -58,8 +60,12 @@ class Coverage:
         return 100.0 * self.declared / self.rules if self.rules else 100.0
 
     @property
-    def unexplained(self) -> int:
-        return sum(len(table.unexplained) for table in self.tables)
+    def triggers(self) -> int:
+        return sum(len(table.triggers) for table in self.tables)
+
+    @property
+    def policies(self) -> int:
+        return sum(len(table.policies) for table in self.tables)
 
 
 def coverage(catalog: Catalog, declared: Sequence[DeclaredCheck], without: Iterable[TableName] = ()) -> Coverage:
@@ -69,7 +75,7 @@ def coverage(catalog: Catalog, declared: Sequence[DeclaredCheck], without: Itera
     """
     stated = declared_rules(declared)
     known = {check.table: {*check.rule.known} for check in declared if check.kind == DECLARED}
-    explained = _explained(declared)
+    explained = _explained(catalog, declared)
     others = {*without}
     tables = tuple(
         _covered(
@@ -88,15 +94,17 @@ def coverage(catalog: Catalog, declared: Sequence[DeclaredCheck], without: Itera
     return Coverage(tables, tuple((check, what) for check, what in missing if what))
 
 
-def _explained(declared: Sequence[DeclaredCheck]) -> set[tuple[TableName, TableRule]]:
-    """The triggers of which a check says what they do, each with its table."""
-    return {
-        (check.table, part)
-        for check in declared
-        if check.table is not None
-        for part in check.rule.declares(check.table)
-        if part.kind == "trigger" and part.name not in check.rule.opaque()
-    }
+def _explained(catalog: Catalog, declared: Sequence[DeclaredCheck]) -> set[tuple[TableName, TableRule]]:
+    """The triggers and policies of which a check says what they do, each with its table."""
+    found: set[tuple[TableName, TableRule]] = set()
+    for check in declared:
+        if check.table is not None and check.table in catalog.tables:
+            triggers = (each for each in check.rule.declares(check.table) if each.kind == "trigger")
+            found |= {(check.table, each) for each in triggers if each.name not in check.rule.opaque()}
+            if check.kind == "row_security":
+                policies = catalog.tables[check.table].policies
+                found |= {(check.table, TableRule("policy", each.name)) for each in policies}
+    return found
 
 
 def _covered(
@@ -108,9 +116,12 @@ def _covered(
 ) -> TableCoverage:
     """The coverage of one table; ``known`` rules count neither as declared nor as undeclared."""
     there = tuple(rule for rule in rules if rule in stated or rule.name not in known)
-    triggers = (rule for rule in there if rule.kind == "trigger" and rule in stated)
-    unexplained = (rule.name for rule in triggers if (table, rule) not in explained)
-    return TableCoverage(table, len(there), tuple(rule for rule in there if rule not in stated), tuple(unexplained))
+    unexplained = [rule for rule in there if rule in stated and (table, rule) not in explained]
+    triggers, policies = (
+        tuple(rule.name for rule in unexplained if rule.kind == kind) for kind in ("trigger", "policy")
+    )
+    undeclared = tuple(rule for rule in there if rule not in stated)
+    return TableCoverage(table, len(there), undeclared, triggers, policies)
 
 
 def _missing(catalog: Catalog, check: DeclaredCheck) -> str:

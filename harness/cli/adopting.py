@@ -212,6 +212,9 @@ def _report(server: Server, adopted: Adoption, files_written: int) -> None:
     if filled.hints:
         hinted = counted(len(filled.hints), "table")
         click.echo(f"what triggers want of rows of {hinted} was found by trying: see `rows:` there")
+    if kinds["policy"]:
+        of = counted(sum("policy" in each.kinds() for each in survey.descriptions.values()), "table")
+        click.echo(f"policies of {of} are only compared as text: say by row_security who sees what, and it is tried")
     if filled.search_path:
         click.echo(f"functions name things without a schema: search_path is {', '.join(filled.search_path)}")
     _list_unfilled(filled)

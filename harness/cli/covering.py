@@ -96,9 +96,13 @@ def _lines(found: Coverage) -> Iterator[str]:
     for row, each in zip(table(rows), [each for each in found.tables if each.undeclared], strict=True):
         yield row
         yield from (f"  undeclared: {part}" for part in each.undeclared)
-    if found.unexplained:
-        yield f"declared, but no check says what it does: {counted(found.unexplained, 'trigger')}"
-        yield from (f"  {each.table}  {', '.join(each.unexplained)}" for each in found.tables if each.unexplained)
+    if found.triggers:
+        yield f"declared, but no check says what it does: {counted(found.triggers, 'trigger')}"
+        yield from (f"  {each.table}  {', '.join(each.triggers)}" for each in found.tables if each.triggers)
+    texts = [each for each in found.tables if each.policies]
+    if texts:
+        yield f"policies that are only compared as text, of {counted(len(texts), 'table')} without a row_security:"
+        yield from (f"  {each.table}  {', '.join(each.policies)}" for each in texts)
     yield from (f"matches nothing: {check.name}  {check.place}  ({what})" for check, what in found.idle)
 
 
@@ -107,7 +111,8 @@ def _json(found: Coverage) -> dict[str, Any]:
         "rules": found.rules,
         "declared": found.declared,
         "percent": round(found.percent, 2),
-        "opaque_triggers": found.unexplained,
+        "opaque_triggers": found.triggers,
+        "opaque_policies": found.policies,
         "tables": [
             {
                 "table": str(each.table),
@@ -115,7 +120,8 @@ def _json(found: Coverage) -> dict[str, Any]:
                 "declared": each.declared,
                 "percent": round(each.percent, 2),
                 "undeclared": [{"kind": part.kind, "name": part.name} for part in each.undeclared],
-                "opaque_triggers": list(each.unexplained),
+                "opaque_triggers": list(each.triggers),
+                "opaque_policies": list(each.policies),
             }
             for each in found.tables
         ],

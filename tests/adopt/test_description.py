@@ -175,9 +175,28 @@ TOUCH = OTHER.replace("other", "touch") + "  - {touched_on_update: at, trigger: 
 def test_a_trigger_of_which_no_check_says_what_it_does_is_counted_apart(adopt: Adopt) -> None:
     catalog = adopt(TRIGGERS).catalog
     (table,) = coverage(catalog, checks(f"table: t.notes\nchecks:\n{OTHER}{TOUCH}")).tables
-    assert table.unexplained == ("other",)
+    assert table.triggers == ("other",)
     assert TableRule("trigger", "stray") in table.undeclared
     assert not {TableRule("trigger", "other"), TableRule("trigger", "touch")} & {*table.undeclared}
+
+
+POLICIES = """\
+create schema t;
+create table t.notes (id integer primary key);
+alter table t.notes enable row level security;
+create policy mine on t.notes using (true);
+"""
+MINE = "  - {policy: mine, using: true}\n"
+SEEN = "  - {row_security: all see all, as: public, sees: true, forced: false, policy: mine}\n"
+
+
+@pytest.mark.parametrize(("more", "as_text"), [("", ("mine",)), (SEEN, ())])
+def test_a_policy_that_is_only_compared_as_text_is_counted_apart(
+    adopt: Adopt, more: str, as_text: tuple[str, ...]
+) -> None:
+    catalog = adopt(POLICIES).catalog
+    (table,) = coverage(catalog, checks(f"table: t.notes\nchecks:\n{MINE}{more}")).tables
+    assert table.policies == as_text
 
 
 @pytest.mark.parametrize(

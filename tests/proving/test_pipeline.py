@@ -96,7 +96,7 @@ def test_the_first_failure_ends_the_drawing() -> None:
 
 def test_what_failed_among_rows_drawn_for_several_checks_is_found_again() -> None:
     rows = st.fixed_dictionaries({"n": st.integers(0, 10**9).map(str)})
-    pairs = st.builds(RowPair, st.just(()), rows, rows)
+    pairs = st.builds(RowPair, st.just(()), rows, rows, st.none())
     ready = examples(pairs, 40, 7)
     late = next(n for n in range(20, 40) if ready.index(ready[n]) == n)
     seen: list[RowPair] = []
