@@ -90,13 +90,14 @@ class ProjectChanges:
         )
         if table is None or path is None:
             return
+        gone = f"{name} has no rules of its own any more" if before.partition else f"the table {name} is gone"
         # Older files lack the first line, by which editors find the schema.
         text = self.texts.text(path).removeprefix(f"{modeline(path, 'checks')}\n")
         if text == check_file.document(before.described(table)):
             self.files[path] = None
-            self.done.append(f"{path}: removed, the table is gone")
+            self.done.append(f"{path}: removed, {gone}")
         else:
-            self.left.append(f"{path}: the table {name} is gone; the file says more of it than adopt did")
+            self.left.append(f"{path}: {gone}; the file says more of it than adopt did")
 
     def add_modules(self) -> None:
         """Makes the schemas of new files modules of ``project.yml``."""

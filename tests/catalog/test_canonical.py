@@ -83,7 +83,7 @@ def test_indexes(
 
 def test_what_postgresql_cannot_read_is_told_in_its_words(printer: tuple[Canonical, Table]) -> None:
     canonical, table = printer
-    with pytest.raises(Unprintable, match=r'^type "moot" does not exist$'):
+    with pytest.raises(Unprintable, match=r"""^type "moot" does not exist; did you mean 'mood'\?$"""):
         canonical.type("moot")
     with pytest.raises(Unprintable, match=r'^column "no" does not exist$'):
         canonical.index(table, "btree", ["no"], None)
