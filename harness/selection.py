@@ -63,7 +63,9 @@ def _matching(checks: Sequence[DeclaredCheck], word: str) -> set[DeclaredCheck]:
         there = known if method else sorted({check.module for check in checks})
         hint = f"{method or 'module'}s: {', '.join(there) or 'none'}"
         inside = sum(value in check.name for check in checks) if value else 0
-        if inside and not method:
+        if not method and any(value == check.kind for check in checks):
+            near = f"; did you mean 'kind:{value}'?"
+        elif inside and not method:
             hint = f"{inside} of the checks have it in their names: --select '*{value}*'"
         raise ProjectError(f"nothing matches {word!r}{near}", hint=None if near else hint)
     return found

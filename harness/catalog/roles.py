@@ -93,6 +93,11 @@ class Roles:
     def exists(self, role: str) -> bool:
         return role in self._known
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all roles but those that come with PostgreSQL."""
+        return tuple(name for name in self._known if not name.startswith("pg_"))
+
     def is_superuser(self, role: str) -> bool:
         return self._known.get(role, (False, False))[0]
 

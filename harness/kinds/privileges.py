@@ -105,10 +105,9 @@ class PrivilegesKind(ActsAsRoles):
         return (TableRule("privileges", ""),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        for role in sorted({*self.privileges, *self._holders(subject)}):
-            if role != "public" and not subject.roles.exists(role):
-                yield from subject.missing_roles(role)
-                continue
+        roles = sorted({*self.privileges, *self._holders(subject)})
+        yield from subject.missing_roles(*(role for role in roles if role != "public"))
+        for role in (each for each in roles if each == "public" or subject.roles.exists(each)):
             expected, actual = self._expected(role), self._actual(subject, role)
             yield Fact(f"{role}: {_listed(expected)}", f"{role}: {_listed(actual)}")
             if self.on is None and expected and role != "public":

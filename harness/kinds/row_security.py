@@ -114,13 +114,13 @@ class RowSecurityKind(Kind):
         lacks_only_force = table.row_security and self.forced and not table.force_row_security
         yield Fact(f"row security enabled, {forced[self.forced]}", f"{actual}{way if lacks_only_force else ''}")
         role = self._role(subject)
-        yield from subject.missing_roles(*(() if role == "public" else (role,)))
-        for expected in self.policy:
-            found = table.policy(expected)
-            roles = role if {role, "public"} & {*found.roles} else ", ".join(found.roles)
-            yield Fact(f"policy {expected} for {role}", f"policy {expected} for {roles}")
+        there = role == "public" or subject.roles.exists(role)
+        yield from subject.missing_roles(*(() if there else (role,)))
+        for found in map(table.policy, self.policy):
+            roles = role if {role, "public"} & {*found.roles} or not there else ", ".join(found.roles)
+            yield Fact(f"policy {found.name} for {role}", f"policy {found.name} for {roles}")
         yield from unread_claims(subject, self.claims or {})
-        if role == "public" or subject.roles.exists(role):
+        if there:
             yield from bypasses(subject, role, self._restricted)
         yield from recursions(subject)
 

@@ -15,6 +15,7 @@ import psycopg
 from hypothesis import strategies as st
 
 from harness.catalog import Canonical, Catalog, Roles, Table, TableRule
+from harness.errors import did_you_mean
 from harness.generation.draft import Draft
 from harness.generation.setup import setup_statements
 from harness.generation.users import Users
@@ -242,7 +243,10 @@ class Subject:
 
     def missing_roles(self, *roles: str) -> Iterator[Fact]:
         """Yields a fact that fails for each role that the server does not have."""
-        return (Fact(f"role {role} exists", f"no role {role}") for role in roles if not self.roles.exists(role))
+        missing = (role for role in roles if not self.roles.exists(role))
+        return (
+            Fact(f"role {each} exists", f"no role {each}{did_you_mean(each, self.roles.names)}") for each in missing
+        )
 
     def may_update(self, columns: Iterable[str]) -> bool:
         """Whether an UPDATE may set these columns of the table: not where one is GENERATED ALWAYS AS IDENTITY."""

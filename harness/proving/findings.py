@@ -156,4 +156,5 @@ def _because(aspect: str, mask: ServerError, rule: Kind, undeclared: UndeclaredR
         return ", which no check declares"
     if aspect.endswith(LEFT_EMPTY) and mask.of_empty_text:
         return CASTS_EMPTY_TEXT
-    return "; if that is meant, say `implied_by:`" if hasattr(rule, "implied_by") else ""
+    by = f" {mask.constraint}" if mask.constraint else ""
+    return f"; if that is meant, say `implied_by:{by}`" if hasattr(rule, "implied_by") else ""

@@ -128,7 +128,9 @@ def verify_private(directory: Path, account: Account) -> None:
     """Raises :class:`TargetError` unless only the account can enter."""
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid or found.st_mode & 0o077:
+        owner = "" if found.st_uid == account.uid else f": its owner is the user with the number {found.st_uid}"
         raise TargetError(
-            f"{directory} is not a private directory of {account.name} (mode 0700)",
-            hint="remove it, or choose another directory with the environment variable HARNESS_DATA",
+            f"{directory} is not a private directory of {account.name} (mode 0700){owner}",
+            hint="remove it, as after a copy of the project, or choose another directory with the environment variable "
+            "HARNESS_DATA",
         )

@@ -68,6 +68,7 @@ def test_select(selectors: list[str], exclude: list[str], names: list[str]) -> N
         ("tag:cor,shop", "nothing matches 'tag:cor'; did you mean 'core'?"),
         ("shop.order", "nothing matches 'shop.order'; did you mean 'shop.orders'?"),
         ("zzz", "nothing matches 'zzz'\nhint: modules: auth, shop"),
+        ("unique", "nothing matches 'unique'; did you mean 'kind:unique'?"),
         ("ord", "nothing matches 'ord'\nhint: 2 of the checks have it in their names: --select '*ord*'"),
         ("tag:zzz", "nothing matches 'tag:zzz'\nhint: tags: core, slow"),
         (

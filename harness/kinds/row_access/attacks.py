@@ -10,7 +10,7 @@ from harness.kinds.row_access.row_queries import narrowed
 from harness.kinds.toolkit.changes import is_unchanged
 from harness.kinds.toolkit.statements import assigned, can_name
 from harness.probes import AcceptedOrRefused, Execute, Expected, Insert, Postcondition, Probe, identifier, qualified
-from harness.project.model import Values
+from harness.project.model import NewRow, Values
 
 
 def ownership_attacks(principal: Principal, rows: OwnedRows, place: int) -> Iterator[Probe]:
@@ -34,20 +34,37 @@ def _transfers(principal: Principal, row: Values, to: Values, what: str, aspect:
 
     Without ``aspect`` that may be allowed: the row has to be one that may be updated before and after.
     """
-    subject = principal.subject
-    changes = {column: to[column] for column in principal.owners.columns if subject.may_update([column])}
+    subject, changes = principal.subject, _owner(principal, to)
     if not changes:
         return
+    # Where the owner is part of a foreign key, nothing but a policy is to refuse the change.
+    required = aspect is not None and len(changes) > len(principal.owners.columns)
     expected: Expected = principal.untouched if aspect else AcceptedOrRefused()
     first, then = ("", None) if aspect else principal.stays(principal.may.update, row, {**row, **changes})
     if not says(principal.sees, "false"):
         update, before = subject.update(row, changes), first or None
-        yield principal.probe(update, expected, aspect or what, what, then=then, before=before, required=False)
+        yield principal.probe(update, expected, aspect or what, what, then=then, before=before, required=required)
     # Policies for SELECT do not hold where no column is read.
     blind = Execute(f"update {qualified(subject.table.name)} set {assigned(changes)}")
     first += narrowed(subject, "update", [row])
     aspect, what = f"{aspect or what} without WHERE", f"{what}, without WHERE,"
-    yield principal.probe(blind, expected, aspect, what, then=then, before=first, required=False)
+    yield principal.probe(blind, expected, aspect, what, then=then, before=first, required=required)
+
+
+def _owner(principal: Principal, to: Values) -> NewRow:
+    """Returns the change that gives a row the owner of another: the other columns of foreign keys with it, too.
+
+    Their parents are those of the other row: with the owner's column alone the foreign key would refuse the change, and
+    nothing would be known of the policies.
+    """
+    subject = principal.subject
+    columns = {column for column in principal.owners.columns if subject.may_update([column])}
+    whole = set(columns)
+    for key in subject.table.widest_first:
+        if whole & {*key.columns} and all(to.get(name) is not None for name in key.columns):
+            whole |= {*key.columns}
+    own = columns if not columns or not subject.may_update(whole) else whole
+    return {column: to[column] for column in to if column in own}
 
 
 def _conflicts(principal: Principal, own: Values, foreign: Values) -> Iterator[Probe]:
@@ -68,9 +85,9 @@ def _conflicts(principal: Principal, own: Values, foreign: Values) -> Iterator[P
 
 
 def _upserts(principal: Principal, upsert: str, own: Values, foreign: Values) -> Iterator[Probe]:
-    column, subject = principal.plain_column, principal.subject
+    column = principal.plain_column
     yield _left_alone(principal, f"{upsert} {assigned({column: own[column]})}", foreign, "upsert of another's row")
-    mine = {name: own[name] for name in principal.owners.columns if subject.may_update([name])}
+    mine = _owner(principal, own)
     if mine:
         taking = f"{upsert} {assigned(mine)}"
         yield _left_alone(principal, taking, foreign, "upsert that takes another's row")
