@@ -87,7 +87,7 @@ class RowSecurityKind(Kind):
     forced: bool = key(boolean, "whether row security holds for the table's owner too", default=True)
     errors: tuple[str, ...] = key(
         several(keys.sqlstate),
-        "SQLSTATEs by which it may be refused as well, with claims that make no sense",
+        "SQLSTATEs by which it may be refused as well: by a trigger, or with claims that make no sense",
         default=(),
     )
 

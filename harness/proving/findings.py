@@ -156,5 +156,7 @@ def _because(aspect: str, mask: ServerError, rule: Kind, undeclared: UndeclaredR
         return ", which no check declares"
     if aspect.endswith(LEFT_EMPTY) and mask.of_empty_text:
         return CASTS_EMPTY_TEXT
+    if hasattr(rule, "errors") and not mask.constraint:
+        return f"; if that is meant, say `errors: [{mask.sqlstate}]`"
     by = f" {mask.constraint}" if mask.constraint else ""
     return f"; if that is meant, say `implied_by:{by}`" if hasattr(rule, "implied_by") else ""

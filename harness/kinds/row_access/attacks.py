@@ -37,8 +37,7 @@ def _transfers(principal: Principal, row: Values, to: Values, what: str, aspect:
     subject, changes = principal.subject, _owner(principal, to)
     if not changes:
         return
-    # Where the owner is part of a foreign key, nothing but a policy is to refuse the change.
-    required = aspect is not None and len(changes) > len(principal.owners.columns)
+    required = aspect is not None
     expected: Expected = principal.untouched if aspect else AcceptedOrRefused()
     first, then = ("", None) if aspect else principal.stays(principal.may.update, row, {**row, **changes})
     if not says(principal.sees, "false"):
