@@ -92,15 +92,15 @@ def test_unreachable_target_is_a_problem_without_its_password(project: Project) 
 
 def test_a_foreign_server_and_what_is_kept_there(project: Project, server: Server) -> None:
     with server.connect() as connection:
+        with workspace(server, project, (), build=lambda *_: None) as space:
+            template = space.template()
         connection.execute("create role harness_test_doctor login")
         try:
-            with workspace(server, project, (), build=lambda *_: None) as space:
-                template = space.template()
             dsn = f"host='{server.conninfo['host']}' user=harness_test_doctor dbname=postgres"
             said = [*examine(project, {"HARNESS_TARGET": dsn})]
         finally:
-            clean(server, project)
             connection.execute("drop role harness_test_doctor")
+            clean(server, project)
     name = "target HARNESS_TARGET (environment)"
     may_not = f'{name}: "harness_test_doctor" may not'
     # Other tests have the server keep templates of their projects.

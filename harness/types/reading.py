@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.catalog import Column as CatalogColumn
-from harness.catalog.model import Catalog, Table
+from harness.catalog.model import Catalog, Check, Table
 from harness.errors import Place
 from harness.probes.statement import qualified
 from harness.project.columns import WrittenColumn
@@ -184,7 +184,7 @@ class _TypesReader:
     def _between_rows(self, table: Table) -> Iterator[Unstated]:
         name = str(table.name)
         for constraint in table.constraints:
-            if constraint not in table.checks:
+            if not isinstance(constraint, Check):
                 yield Unstated(name, constraint.name, f"{constraint.noun}: {NO_LANGUAGE}", "between rows")
         named = {constraint.name for constraint in table.constraints}
         for index in table.unique_keys:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.catalog import Column as CatalogColumn
-from harness.catalog.model import Table
+from harness.catalog.model import Check, Table
 from harness.grammar import SqlError
 from harness.project.model import TableName
 from harness.types.expressions import And, ColumnRead, Compare, ConstantValue, Expression, FitsSchema, columns, walk
@@ -49,7 +49,7 @@ class RuleReader:
         }
         shapes = {column: shape for (name, column), shape in self._shapes.items() if name == table.name}
         enforced: set[str] = set()
-        for check in table.checks:
+        for check in (each for each in table.constraints if isinstance(each, Check)):
             if not check.enforced:
                 yield Unstated(str(table.name), check.name, "nobody enforces it (NOT ENFORCED)")
             elif not check.validated:

@@ -168,8 +168,13 @@ def test_replay_shows_what_the_run_has_caught(cli: Cli, scratch_server: Server) 
     now = [f"now:       refused: {said} (23514)", "the fault is gone: now it is as expected"]
     assert refused.stdout.splitlines()[-4:] == [*expected, *now]
     assert refused.stdout.count("ERROR") == 1
-    cli.replace("schema/app/001_items.up.sql", "amount > 0", "amount > 0 and false")
-    untried = cli.run("replay", CHECK)
+
+
+def test_replay_of_what_cannot_be_tried_any_more(cli: Cli) -> None:
+    cli.replace("schema/app/001_items.up.sql", "    constraint items_pkey primary key (id),\n", "")
+    assert cli.run("test", "--seed", "1", "--select", "kind:primary_key").returncode == 1
+    cli.write("schema/app/001_items.up.sql", UP.replace("amount > 0", "amount > 0 and false"))
+    untried = cli.run("replay", "app.items.primary_key.id")
     assert untried.returncode == 2
     assert untried.stdout.splitlines()[-1] == "this could not be tried: what stands before is refused"
 

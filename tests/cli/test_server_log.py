@@ -92,7 +92,7 @@ WRITES = {"insert_stmt", "update_stmt", "delete_stmt", "merge_stmt", "into_claus
 SETS = {"set_config"}
 LOCKS = {"pg_try_advisory_lock", "pg_try_advisory_lock_shared", "pg_advisory_unlock", "pg_advisory_unlock_all"}
 ENDS = {"pg_terminate_backend"}
-CALM = {"clock_timestamp", "pg_is_in_recovery", "pg_partition_tree"}
+CALM = {"clock_timestamp", "pg_is_in_recovery", "pg_partition_ancestors", "pg_partition_tree"}
 """Functions that are called volatile and yet only read."""
 
 SHARED = {"OBJECT_DATABASE", "OBJECT_ROLE", "OBJECT_TABLESPACE", "OBJECT_PARAMETER_ACL"}

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from psycopg import sql
 
 from harness.errors import TargetError
 from harness.project.model import TypesOutput
@@ -19,6 +18,7 @@ from tests.types.proving import POSTGREST, PYDANTIC, ZOD, Proving, proving
 ROLE = "types_proving"
 SCHEMA = f"""
 create schema app;
+create role {ROLE};
 grant usage on schema app to {ROLE};
 create table app."long-names" (
     "first name" text not null constraint first_name_form check ("first name" <> ''),
@@ -38,9 +38,6 @@ create table app.closed (a integer);
 
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterator[Proving]:
-    with server.connect() as connection:
-        connection.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(ROLE)))
-        connection.execute(sql.SQL("create role {}").format(sql.Identifier(ROLE)))
     with proving(tmp_path_factory.mktemp("proving"), server, SCHEMA, {}, rows=10) as found:
         yield found
 
