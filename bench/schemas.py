@@ -27,7 +27,7 @@ def _partitioned(n: int) -> Iterator[str]:
     by = ("range (day)", "list (place)", "hash (id)")[n % 3]
     yield f"""
         create table {q} (
-            id bigint generated always as identity, day date not null, place integer not null check (place >= 0),
+            id bigint generated always as identity, day date not null, place integer not null,
             account_id bigint references app.p000_accounts, value numeric(8,2) check (value >= 0),
             primary key (id, day, place)
         ) partition by {by};
