@@ -192,6 +192,10 @@ class Table:
         """The names of its constraints and indexes."""
         return frozenset((*(each.name for each in self.constraints), *(each.name for each in self.indexes)))
 
+    def nullable(self, columns: Iterable[str]) -> list[str]:
+        """Returns those of these columns that a row can leave NULL."""
+        return [each.name for each in map(self.column, columns) if each.is_supplied and not each.not_null]
+
     def is_not_null(self, column: str) -> bool:
         """Whether it has a column of that name that is NOT NULL."""
         return column in self._by_name and self._by_name[column].not_null
@@ -243,8 +247,7 @@ class Catalog:
         above = [self.tables[name] for name in reversed(self.above.get(table, ()))]
         if (table, constraint) in self.roots or not above:
             return self.roots.get((table, constraint), (table, constraint))
-        by_name = constraint in self.tables[table].rule_names
-        own = by_name or (not constraint and self.tables[table].is_not_null(column))
+        own = constraint in self.tables[table].rule_names or (not constraint and self.tables[table].is_not_null(column))
         shared = (
             each.name
             for each in above

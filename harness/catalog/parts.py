@@ -76,12 +76,11 @@ def inherited(catalog: Catalog, table: Table) -> set[TableRule]:
     """The constraints, indexes and NOT NULLs that a partition has from a table above it."""
     if table.name not in catalog.above:
         return set()
-    kinds = [TableRule(kind, name) for name in table.rule_names for kind in ("constraint", "index")]
-    kinds += [TableRule("not null", column.name) for column in table.columns if column.not_null]
+    names = [name for name in table.rule_names if catalog.root(table.name, name)[0] != table.name]
+    columns = [column.name for column in table.columns if column.not_null]
     return {
-        rule
-        for rule in kinds
-        if catalog.root(table.name, *(("", rule.name) if rule.kind == "not null" else (rule.name,)))[0] != table.name
+        *(TableRule(kind, name) for name in names for kind in ("constraint", "index")),
+        *(TableRule("not null", name) for name in columns if catalog.root(table.name, "", name)[0] != table.name),
     }
 
 

@@ -56,7 +56,7 @@ class Parents:
         cycle = self._pools.circular if table.name in self._pools.circular else frozenset()
         above = self._graph.pending_tables | cycle | {table.name}
         for key in table.foreign_keys:
-            free = {name: None for name in _nullable(table, key) if name not in row}
+            free = {name: None for name in table.nullable(key.columns) if name not in row}
             if key.references not in above or free.keys() & {*pending.present}:
                 continue
             if all(pool.allows(row, tuple(free)) for pool in pending.pools):
@@ -76,7 +76,7 @@ class Parents:
             if self._stays_null(pending, key, settled):
                 # One column that is NULL is enough: another one may have to be present, for another key.
                 kept = {*row, *pending.present} if any(row.get(name, "") is None for name in key.columns) else row
-                row.update({name: None for name in _nullable(table, key) if name not in kept})
+                row.update({name: None for name in table.nullable(key.columns) if name not in kept})
                 continue
             whole = self._pools.covering(key)
             pairs = key.pairs if whole is None else key.equal_pairs
@@ -112,7 +112,7 @@ class Parents:
         table, row = pending.table, pending.row
         if any(column in settled and row.get(column) is None for column in key.columns):
             return True
-        nullable = [column for column in _nullable(table, key) if column not in settled]
+        nullable = [column for column in table.nullable(key.columns) if column not in settled]
         if not nullable:
             return False
         decided = [row[column] is None for column in nullable if column in row]
@@ -204,9 +204,3 @@ class Parents:
             if found is not None
             else self._new_parent(referenced.name, known, pending.depth, key.referenced_columns)
         )
-
-
-def _nullable(table: Table, key: ForeignKey) -> list[str]:
-    """The columns of a foreign key that a row can leave NULL."""
-    columns = map(table.column, key.columns)
-    return [column.name for column in columns if column.is_supplied and not column.not_null]

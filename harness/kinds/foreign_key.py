@@ -191,7 +191,9 @@ class ForeignKeyKind(Validatable):
         referenced = self.references[1] or parent.primary_key
         for column in self.foreign_key:
             child.column(column)
-        watch = no_orphans(child.name, self.foreign_key, parent.name, referenced, self.period)
+        *equal, last = zip(self.foreign_key, referenced, strict=True)
+        pairs, period = (equal, last) if self.period else ([*equal, last], None)
+        watch = no_orphans(child.name, pairs, parent.name, period)
         values = subject.pools.hints(child.name).parent_values(self.foreign_key)
 
         def referring(row: Values) -> NewRow:

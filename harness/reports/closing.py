@@ -71,9 +71,9 @@ def where_to_read(outcomes: Iterable[Outcome], gate: Gate = STRICT) -> Iterator[
 
 
 def documentation() -> str:
-    """Returns the address of the project's documentation."""
+    """Returns the address of the project's documentation, or its folder where the installation does not know it."""
     urls = dict(each.split(", ", 1) for each in metadata("constraint-harness").get_all("Project-URL", []))
-    return str(urls["Documentation"])
+    return str(urls.get("Documentation", "docs"))
 
 
 def _lines(outcomes: Sequence[Outcome], gate: Gate) -> list[str]:

@@ -10,21 +10,20 @@ from harness.probes import Accepted, Insert, Probe
 from harness.solver.rules import deciding_columns
 
 
-def _nullable(reference: Reference) -> list[str]:
-    columns = map(reference.child.column, reference.key.columns)
-    return [column.name for column in columns if column.is_supplied and not column.not_null]
-
-
 def match_simple(reference: Reference, orphan: Values) -> Iterator[Probe]:
     """Yields orphans of which one column is NULL: they refer to nothing."""
-    for column in _nullable(reference):
+    for column in reference.child.nullable(reference.key.columns):
         null = Insert(reference.child.name, {**orphan, column: None})
         yield Probe(null, Accepted(1), "null leads nowhere", f"{column} null", required=False)
 
 
 def match_full(subject: Subject, reference: Reference, fresh: Values, resident: Values) -> Iterator[Probe]:
     """Yields rows of which the whole key is NULL, and rows of which only a part is: these are refused."""
-    child, columns, nullable = reference.child.name, reference.key.columns, _nullable(reference)
+    child, columns, nullable = (
+        reference.child.name,
+        reference.key.columns,
+        reference.child.nullable(reference.key.columns),
+    )
     if nullable == [*columns]:
         null = Insert(child, {**fresh, **dict.fromkeys(columns)})
         yield Probe(null, Accepted(1), "null leads nowhere", f"{', '.join(columns)} null", required=False)

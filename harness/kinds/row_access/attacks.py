@@ -58,10 +58,10 @@ def _owner(principal: Principal, to: Values) -> NewRow:
     """
     subject = principal.subject
     columns = {column for column in principal.owners.columns if subject.may_update([column])}
-    whole = set(columns)
-    for key in subject.table.widest_first:
-        if whole & {*key.columns} and all(to.get(name) is not None for name in key.columns):
-            whole |= {*key.columns}
+    whole, keys = set(columns), [{*key.columns} for key in subject.table.foreign_keys]
+    # A key that shares a column with one that was taken in has to be taken in, too: until nothing is added.
+    while more := set().union(*(key for key in keys if whole & key)) - whole:
+        whole |= more
     own = columns if not columns or not subject.may_update(whole) else whole
     return {column: to[column] for column in to if column in own}
 

@@ -24,8 +24,7 @@ TIMINGS = ("not", "initially immediate", "initially deferred")
 def named_otherwise(table: Table, name: str, columns: Iterable[str], known: Iterable[Constraint | Index]) -> str | None:
     """Returns the only one of the ``known`` rules on these columns, where the table has none of the ``name``."""
     found = [rule.name for rule in known if {*rule.columns} == {*columns}]
-    there = {*(each.name for each in table.constraints), *(each.name for each in table.indexes)}
-    return found[0] if len(found) == 1 and name not in there else None
+    return found[0] if len(found) == 1 and name not in table.rule_names else None
 
 
 def deferrable() -> Any:

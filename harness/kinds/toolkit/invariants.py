@@ -56,14 +56,16 @@ def no_conflicts(table: TableName, exclusion: ExclusionElements, shown: Sequence
 
 
 def no_orphans(
-    table: TableName, columns: Sequence[str], parent: TableName, referenced: Sequence[str], period: object = None
+    table: TableName, pairs: Sequence[tuple[str, str]], parent: TableName, period: tuple[str, str] | None
 ) -> Invariant:
-    """Returns the invariant that each row without a NULL in the foreign key has its parent, or those of its period."""
-    pairs = list(zip(columns, referenced, strict=True))
-    equal = pairs[:-1] if period else pairs
-    same = " and ".join(f"p.{identifier(there)} = c.{identifier(here)}" for here, there in equal)
+    """Returns the invariant that each row without a NULL in the foreign key has its parent, or those of its period.
+
+    ``pairs`` are the columns that are equal, the child's first; ``period`` the two that are ranges, if there are such.
+    """
+    columns = [here for here, _ in (*pairs, *([period] if period else []))]
+    same = " and ".join(f"p.{identifier(there)} = c.{identifier(here)}" for here, there in pairs)
     if period:
-        same += f" having c.{identifier(columns[-1])} <@ range_agg(p.{identifier(referenced[-1])})"
+        same += f" having c.{identifier(period[0])} <@ range_agg(p.{identifier(period[1])})"
     filled = " and ".join(f"c.{identifier(column)} is not null" for column in columns)
     query = (
         f"select {_shown(columns)} || ' without a parent' as found from {qualified(table)} as c"
