@@ -20,10 +20,11 @@ class AcceptedValuesKind(PredicateKind):
       status: {type: text, not_null: true, accepted_values: [open, closed], constraint: chk_status}
     ```
 
-    Proven: every value of the set that no other rule refuses is accepted, on insert and on update. Other values are
-    refused by `constraint` (23514): close misses, other cases, added blanks, whatever else the constraint in the
-    database mentions, and drawn values. A scenario tries at most eighty values; of more it tries a drawn part. For a
-    column of an enum type the labels themselves are compared.
+    Proven: every value of the set is accepted, on insert and on update, but for those that another rule about the
+    column refuses. Where no row is found that has a value and keeps the other rules, the check is *unreliable*. Other
+    values are refused by `constraint` (23514): close misses, other cases, added blanks, whatever else the constraint
+    in the database mentions, and drawn values. A scenario tries at most eighty values; of more it tries a drawn part.
+    For a column of an enum type the labels themselves are compared.
     """
 
     column_form = ColumnForm(column="column", value="accepted_values", keys=("constraint", "implied_by"))
@@ -43,6 +44,10 @@ class AcceptedValuesKind(PredicateKind):
     def predicate(self) -> str:
         values = ", ".join(literal(value).strip() for value in self.accepted_values)
         return f"{identifier(self.column)} in ({values})"
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        return self.accepted_values if self.enforced else ()
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return *super().declares(table), TableRule("labels", self.column)

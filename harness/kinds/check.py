@@ -40,13 +40,18 @@ class PredicateKind(Validatable):
         """The predicate, in SQL."""
         raise NotImplementedError
 
+    @property
+    def every(self) -> tuple[str, ...]:
+        """The values of its one column of which each has to be accepted."""
+        return ()
+
     def _constraint(self, table: TableName) -> str:
         columns = sql.columns(self.predicate)
         return self.constraint or default_name(table, columns if len(columns) == 1 else (), "check")
 
     def _rule(self, subject: Subject) -> PredicateRule:
         return PredicateRule(
-            subject, self.predicate, self._constraint(subject.table.name), self.implied_by, self.enforced
+            subject, self.predicate, self._constraint(subject.table.name), self.implied_by, self.enforced, self.every
         )
 
     def rules(self) -> tuple[Rule, ...]:

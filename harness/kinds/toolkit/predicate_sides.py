@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.kinds.base import NewRow, Subject, Unreliable
-from harness.kinds.toolkit.predicates import combinations
+from harness.kinds.toolkit.predicate_values import combinations
 from harness.oracle import Answer
 from harness.solver.rules import deciding_columns
 

@@ -1,8 +1,8 @@
 """Scenarios for ``check`` and ``accepted_values``: values on both sides of a predicate, by PostgreSQL.
 
-True or null means accepted, and false means refused by the constraint. Drops values that another rule refuses, or mends
-them by values of other columns. Raises :class:`~harness.kinds.subject.Unreliable` if one side has no values.
-Not here: the candidates (``values/candidates.py``).
+True or null means accepted, and false means refused by the constraint. Raises
+:class:`~harness.kinds.subject.Unreliable` if one side has no values.
+Not here: the values (``predicate_values.py``).
 """
 
 from __future__ import annotations
@@ -12,15 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.kinds.base import Begun, Draft, RowPair, ScenarioStrategy, Subject, Unreliable, inserted
-from harness.kinds.toolkit.changes import by_pattern, new_parent
-from harness.oracle import Answer
+from harness.kinds.base import Begun, Draft, RowPair, ScenarioStrategy, Subject, Unreliable, inserted, literal
+from harness.kinds.toolkit.changes import new_parent
+from harness.kinds.toolkit.predicate_values import PredicateValues
 from harness.probes import Accepted, Expected, Family, Insert, Probe, Refused, Scenario, Variants
 from harness.project import NewRow, Tuple, Values, sql
-from harness.solver.rules import computable, deciding_columns, domain_predicates, implying
-
-MENDED = 4000
-"""Combinations tried to find values of other columns with which a value keeps the other rules."""
+from harness.solver.rules import deciding_columns, implying
 
 PARENTS = 3
 """Values of a foreign key for which parents are inserted, for INSERT and for UPDATE."""
@@ -33,7 +30,8 @@ TRIED = 80
 class PredicateRule:
     """A predicate that a CHECK of the table or of a domain keeps; a rule that it is ``implied_by`` may refuse first.
 
-    Values that break one that is not ``enforced`` are accepted.
+    Values that break one that is not ``enforced`` are accepted. ``every`` are values of its one column, of which each
+    has to be tried that no rule about this column refuses.
     """
 
     subject: Subject
@@ -41,6 +39,7 @@ class PredicateRule:
     constraint: str
     implied_by: str | None
     enforced: bool = True
+    every: tuple[str, ...] = ()
 
     @cached_property
     def refused(self) -> Refused:
@@ -98,87 +97,16 @@ class PredicateRule:
 
     @cached_property
     def sides(self) -> tuple[list[NewRow], list[NewRow]]:
-        """Values for which the predicate is true or null, and values for which it is false; all keep the other rules.
+        """Values for which the predicate is true or null, and values for which it is false.
 
-        They are values of the predicate's columns. Where another rule ties other columns to them (`processed_at` is set
-        exactly when `status` is 'processed'), they have values of those columns, too. Raises :class:`Unreliable` if
-        there are no values on one of the sides.
+        Raises :class:`Unreliable` if there are no values on one of the sides, or one of :attr:`every` is missing.
         """
-        columns = deciding_columns(self.subject.table, self.predicate)
-        judged = [*self._judged(columns, combinations(self.subject, columns, (self.predicate,)))]
-        accepted = [(dict(zip(columns, row, strict=True)), holds) for row, holds, kept in judged if kept]
-        found = [*accepted, *self._mended(columns, [row for row, _, kept in judged if not kept])]
-        good, bad = ([row for row, holds in found if holds is side] for side in (True, False))
-        for side, words in ((good, "keep"), (bad, "break")):
-            if not side:
-                hidden = any(holds == (side is good) for _, holds, _ in judged)
-                hint = " and keep the other rules; if one of them always refuses first, say `implied_by:`"
-                values = f"values of {', '.join(columns)}" if columns else "rows"
-                raise Unreliable(f"no {values} found that {words} {self.predicate}{hint if hidden else ''}")
-        return self._by_constants(good), self._by_constants(bad)
-
-    @cached_property
-    def _others(self) -> tuple[list[str], list[str]]:
-        """Other rules on the same columns: those for all values, and those for values that are accepted.
-
-        The rules of a domain refuse before a CHECK of the table does; where the rule itself is that of a domain, values
-        that break it need not keep them.
-        """
-        table, constraint = self.subject.table, self.refused.constraint
-        columns = {*deciding_columns(table, self.predicate)}
-        declared = self.subject.pools.declared(table.name)
-        stricter = implying(declared, self.implied_by)
-        others = [
-            rule
-            for rule in (*declared, *computable(table))
-            if self.predicate != rule.predicate
-            and constraint not in (rule.constraint, *implying(declared, rule.implied_by))
-            and (rule.constraint is None or rule.constraint not in stricter)
-            and columns & {*deciding_columns(table, rule.predicate)}
-        ]
-        always = [rule.predicate for rule in others if not rule.late]
-        # Whether a row keeps one about more columns is seen of whole rows only.
-        late = [
-            each.predicate for each in others if each.late and {*deciding_columns(table, each.predicate)} <= columns
-        ]
-        domains = domain_predicates(self.subject.pools.catalog, table)
-        typed = [each for each in domains if columns & {*deciding_columns(table, each)}]
-        if any(each.name == constraint for each in table.constraints):
-            return [*always, *typed], late
-        return always, [*typed, *late]
-
-    def _judged(self, columns: tuple[str, ...], rows: Sequence[Tuple]) -> Iterator[tuple[Tuple, bool, bool]]:
-        """Asks PostgreSQL of each row whether the predicate holds, and whether the row keeps the other rules."""
-        always, when_accepted = self._others
-        predicates = [self.predicate, *always, *when_accepted]
-        answers = self.subject.oracle.answers(self.subject.table, columns, rows, predicates)
-        for row, (own, *rest) in zip(rows, answers, strict=True):
-            if own is not Answer.ERROR:
-                asked = rest if own.holds else rest[: len(always)]
-                yield row, own.holds, all(answer.holds for answer in asked)
-
-    def _mended(self, columns: tuple[str, ...], refused: list[Tuple]) -> Iterator[tuple[NewRow, bool]]:
-        """For values that other rules refuse, finds values of other columns with which they keep those rules."""
-        table = self.subject.table
-        named = {name for other in itertools.chain(*self._others) for name in deciding_columns(table, other)}
-        tied = tuple(column.name for column in table.columns if column.name in named and column.name not in columns)
-        if not tied or not refused:
-            return
-        completions = combinations(self.subject, tied)[: max(MENDED // len(refused), 1)]
-        rows = [(*row, *completion) for row in refused for completion in completions]
-        seen: set[Tuple] = set()
-        for row, holds, kept in self._judged((*columns, *tied), rows):
-            values = row[: len(columns)]
-            if kept and values not in seen:
-                seen.add(values)
-                yield dict(zip((*columns, *tied), row, strict=True)), holds
-
-    def _by_constants(self, rows: list[NewRow]) -> list[NewRow]:
-        """Puts the first row of every pattern of NULLs and constants in front, so that it is always tried."""
-        constants = {constant.text for constant in sql.constants(self.predicate)}
-        return by_pattern(
-            rows, lambda values: tuple(each if each is None or each in constants else "other" for each in values)
-        )
+        values = PredicateValues(self.subject, self.predicate, self.refused.constraint or "", self.implied_by)
+        good, bad = values.sides()
+        found = {value for row in good for value in row.values()}
+        for value in values.possible([each for each in self.every if each not in found]):
+            raise Unreliable(f"no row found with {literal(value)} that keeps the other rules")
+        return good, bad
 
 
 def _families(
@@ -284,10 +212,3 @@ class _ValuesInRow:
             if not exists and self._draft.existing_row(key.references, expected) is None:
                 self._draft.insert_parent(key, expected)
         return True
-
-
-def combinations(subject: Subject, columns: Sequence[str], also: tuple[str, ...] = ()) -> list[Tuple]:
-    """Returns combinations of values of columns that are worth trying, without NULL in a NOT NULL column."""
-    bound = [place for place, column in enumerate(columns) if subject.table.column(column).not_null]
-    rows = subject.pools.combinations(subject.table, columns, also)
-    return [row for row in rows if all(row[place] is not None for place in bound)]

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from harness.catalog.model import Table
 from harness.kinds.base import Subject, Unreliable
 from harness.kinds.check import PredicateKind
-from harness.kinds.toolkit.predicates import PredicateRule, combinations
+from harness.kinds.toolkit.predicate_values import combinations
+from harness.kinds.toolkit.predicates import PredicateRule
 from harness.oracle import Answer
 from harness.probes import Accepted, Insert, Probe, Scenario, SqlStatement
 from harness.probes.statement import identifier, literal

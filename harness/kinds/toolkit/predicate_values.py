@@ -1,0 +1,168 @@
+"""Values on both sides of a predicate: accepted ones, and those that its constraint refuses.
+
+PostgreSQL says which they are. Drops values that another rule refuses, or mends them by values of other columns.
+Not here: the candidates (``values/candidates.py``), and the probes of the values (``predicates.py``).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from harness.kinds.base import Subject, Unreliable, identifier, literal
+from harness.kinds.toolkit.changes import by_pattern, entries
+from harness.oracle import Answer
+from harness.project import NewRow, Tuple, sql
+from harness.solver.rules import Rule, Unfillable, computable, deciding_columns, domain_predicates, implying
+
+MENDED = 4000
+"""Combinations tried to find values of other columns with which a value keeps the other rules."""
+
+
+@dataclass(frozen=True)
+class PredicateValues:
+    """The values of a predicate's columns that are worth trying; ``constraint`` refuses those for which it is false."""
+
+    subject: Subject
+    predicate: str
+    constraint: str
+    implied_by: str | None
+
+    def sides(self) -> tuple[list[NewRow], list[NewRow]]:
+        """Values for which the predicate is true or null, and values for which it is false; all keep the other rules.
+
+        They are values of the predicate's columns. Where another rule ties other columns to them (`processed_at` is set
+        exactly when `status` is 'processed'), they have values of those columns, too. Raises :class:`Unreliable` if
+        there are no values on one of the sides.
+        """
+        columns = deciding_columns(self.subject.table, self.predicate)
+        judged = [*self._judged(columns, combinations(self.subject, columns, (self.predicate,)))]
+        accepted = [(dict(zip(columns, row, strict=True)), holds) for row, holds, kept in judged if kept]
+        found = [*accepted, *self._mended(columns, [row for row, _, kept in judged if not kept])]
+        good, bad = ([row for row, holds in found if holds is side] for side in (True, False))
+        bad = bad or self._refused_first(columns, [row for row, holds, _ in judged if not holds])
+        for side, words in ((good, "keep"), (bad, "break")):
+            if not side:
+                hidden = any(holds == (side is good) for _, holds, _ in judged)
+                hint = " and keep the other rules; if one of them always refuses first, say `implied_by:`"
+                values = f"values of {', '.join(columns)}" if columns else "rows"
+                raise Unreliable(f"no {values} found that {words} {self.predicate}{hint if hidden else ''}")
+        return self._by_constants(good), self._by_constants(bad)
+
+    def possible(self, values: Sequence[str]) -> list[str]:
+        """Returns those values of the predicate's one column that no other rule refuses which looks at nothing else."""
+        table, columns = self.subject.table, deciding_columns(self.subject.table, self.predicate)
+        alone = [each for each in self._others[0] if deciding_columns(table, each) == columns]
+        answers = self.subject.oracle.answers(table, columns, [(value,) for value in values], alone)
+        return [value for value, each in zip(values, answers, strict=True) if all(answer.holds for answer in each)]
+
+    @cached_property
+    def _others(self) -> tuple[list[str], list[str]]:
+        """Other rules on the same columns: those for all values, and those for values that are accepted.
+
+        The rules of a domain refuse before a CHECK of the table does; where the rule itself is that of a domain, values
+        that break it need not keep them.
+        """
+        table, constraint = self.subject.table, self.constraint
+        columns = {*deciding_columns(table, self.predicate)}
+        declared = self.subject.pools.declared(table.name)
+        stricter = implying(declared, self.implied_by)
+        others = [
+            rule
+            for rule in (*declared, *computable(table))
+            if self.predicate != rule.predicate
+            and constraint not in (rule.constraint, *implying(declared, rule.implied_by))
+            and (rule.constraint is None or rule.constraint not in stricter)
+            and columns & {*deciding_columns(table, rule.predicate)}
+        ]
+        always = [rule.predicate for rule in others if not rule.late]
+        # Whether a row keeps one about more columns is seen of whole rows only.
+        late = [
+            each.predicate for each in others if each.late and {*deciding_columns(table, each.predicate)} <= columns
+        ]
+        domains = domain_predicates(self.subject.pools.catalog, table)
+        typed = [each for each in domains if columns & {*deciding_columns(table, each)}]
+        if any(each.name == constraint for each in table.constraints):
+            return [*always, *typed], late
+        return always, [*typed, *late]
+
+    def _refused_first(self, columns: tuple[str, ...], rows: list[Tuple]) -> list[NewRow]:
+        """Values that break other CHECKs of the table as well, whose names come later, so that this one refuses."""
+        table, names = self.subject.table, {each.name for each in self.subject.table.checks}
+        later = {
+            rule.predicate
+            for rule in self.subject.pools.declared(table.name)
+            if {self.constraint, rule.constraint} <= names
+            and (rule.constraint or "").encode() > self.constraint.encode()
+        }
+        earlier = [predicate for predicate in self._others[0] if predicate not in later]
+        answers = self.subject.oracle.answers(table, columns, rows, earlier)
+        kept = (row for row, each in zip(rows, answers, strict=True) if all(answer.holds for answer in each))
+        return [dict(zip(columns, row, strict=True)) for row in kept] if later else []
+
+    def _judged(self, columns: tuple[str, ...], rows: Sequence[Tuple]) -> Iterator[tuple[Tuple, bool, bool]]:
+        """Asks PostgreSQL of each row whether the predicate holds, and whether the row keeps the other rules."""
+        always, when_accepted = self._others
+        predicates = [self.predicate, *always, *when_accepted]
+        answers = self.subject.oracle.answers(self.subject.table, columns, rows, predicates)
+        for row, (own, *rest) in zip(rows, answers, strict=True):
+            if own is not Answer.ERROR:
+                asked = rest if own.holds else rest[: len(always)]
+                yield row, own.holds, all(answer.holds for answer in asked)
+
+    def _mended(self, columns: tuple[str, ...], refused: list[Tuple]) -> Iterator[tuple[NewRow, bool]]:
+        """For values that other rules refuse, finds values of other columns with which they keep those rules."""
+        table = self.subject.table
+        named = {name for other in itertools.chain(*self._others) for name in deciding_columns(table, other)}
+        tied = tuple(column.name for column in table.columns if column.name in named and column.name not in columns)
+        if not tied or not refused:
+            return
+        completions = [*self._in_pool(tied), *combinations(self.subject, tied)][: max(MENDED // len(refused), 1)]
+        rows = [(*row, *completion) for row in refused for completion in completions]
+        seen: set[Tuple] = set()
+        for row, holds, kept in self._judged((*columns, *tied), rows):
+            values = row[: len(columns)]
+            if kept and values not in seen:
+                seen.add(values)
+                yield dict(zip((*columns, *tied), row, strict=True)), holds
+        for row in refused if len(columns) == 1 else ():
+            if row not in seen and row[0] in self._constants:
+                yield from ((found, True) for found in self._searched((*columns, *tied), row[0]))
+
+    def _searched(self, columns: tuple[str, ...], value: str) -> list[NewRow]:
+        """Values with which a constant of the predicate keeps all rules, searched step by step; none or one."""
+        subject, (first, *_) = self.subject, columns
+        rules = [Rule(each) for each in (self.predicate, *itertools.chain(*self._others))]
+        fixed = Rule(f"{identifier(first)} is not distinct from {literal(value)}")
+        try:
+            pool = subject.pools.finder.pool(subject.pools.catalog, subject.table, columns, [*rules, fixed], rules)
+        except Unfillable:
+            return []
+        return entries(pool)[:1]
+
+    @cached_property
+    def _constants(self) -> frozenset[str]:
+        return frozenset(constant.text for constant in sql.constants(self.predicate))
+
+    def _in_pool(self, columns: tuple[str, ...]) -> Iterator[Tuple]:
+        """The values that columns have together in rows that keep all rules, each pattern of NULLs once in front."""
+        for pool in self.subject.pools.of(self.subject.table) if self.subject.can_have_rows() else ():
+            if {*columns} <= {*pool.columns}:
+                rows = [{name: row[name] for name in columns} for row in entries(pool)]
+                ahead = by_pattern(rows, lambda values: tuple(each is None for each in values))
+                yield from dict.fromkeys(tuple(row.values()) for row in ahead)
+
+    def _by_constants(self, rows: list[NewRow]) -> list[NewRow]:
+        """Puts the first row of every pattern of NULLs and constants in front, so that it is always tried."""
+        return by_pattern(
+            rows, lambda values: tuple(each if each is None or each in self._constants else "other" for each in values)
+        )
+
+
+def combinations(subject: Subject, columns: Sequence[str], also: tuple[str, ...] = ()) -> list[Tuple]:
+    """Returns combinations of values of columns that are worth trying, without NULL in a NOT NULL column."""
+    bound = [place for place, column in enumerate(columns) if subject.table.column(column).not_null]
+    rows = subject.pools.combinations(subject.table, columns, also)
+    return [row for row in rows if all(row[place] is not None for place in bound)]
