@@ -189,9 +189,9 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def column_list(columns: Sequence[str]) -> str:
-    """``(a, b)``"""
-    return f"({', '.join(columns)})"
+def column_list(columns: Sequence[str], last: str = "{}") -> str:
+    """``(a, b)``; the last column is written as ``last`` says, for example ``{} without overlaps``."""
+    return f"({', '.join([*columns[:-1], *(last.format(each) for each in columns[-1:])])})"
 
 
 def default_name(table: TableName, columns: Sequence[str], suffix: str) -> str:

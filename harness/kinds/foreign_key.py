@@ -22,7 +22,7 @@ from harness.kinds.base import (
 )
 from harness.kinds.foreign_key_parts import nulls
 from harness.kinds.foreign_key_parts.actions import actions
-from harness.kinds.foreign_key_parts.facts import action, action_facts, in_words
+from harness.kinds.foreign_key_parts.facts import LAST_COLUMN, action, action_facts, in_words
 from harness.kinds.foreign_key_parts.periods import covers, period_probes
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
 from harness.kinds.toolkit.constraints import (
@@ -151,8 +151,8 @@ class ForeignKeyKind(Validatable):
         parent, columns = self.references
         columns = columns or subject.catalog.table(parent).primary_key
         yield Fact(
-            in_words(self.foreign_key, parent, columns, period=self.period),
-            in_words(found.columns, found.references, found.referenced_columns, period=found.period),
+            in_words(self.foreign_key, parent, columns, LAST_COLUMN[self.period]),
+            in_words(found.columns, found.references, found.referenced_columns, LAST_COLUMN[found.period]),
         )
         yield Fact(f"match {self.match}", f"match {'full' if found.match_full else 'simple'}")
         yield from action_facts(found, self.on_delete, self.on_update)

@@ -16,11 +16,12 @@ from harness.kinds.base import (
     Table,
     TableName,
     TableRule,
+    column_list,
     inserted,
     show,
 )
 from harness.kinds.toolkit import inheritance
-from harness.kinds.toolkit.conflicts import OVERLAP, key_list, overlaps, without_overlaps
+from harness.kinds.toolkit.conflicts import LAST_COLUMN, OVERLAP, overlaps, without_overlaps
 from harness.kinds.toolkit.constraints import deferrable, named_otherwise, timing_fact
 from harness.kinds.toolkit.invariants import no_duplicates
 from harness.kinds.toolkit.keys import RowsWithKey, deciding_key_columns, refuses_null_itself, room_for_rows
@@ -97,8 +98,9 @@ class PrimaryKeyKind(Kind):
         for column in self.primary_key:
             subject.table.column(column)  # a column that is not there is the better message
         constraint = subject.table.constraint(self._constraint(subject.table.name))
-        expected = f"primary key {key_list(self.primary_key, self.without_overlaps)}"
-        yield Fact(expected, f"{constraint.noun} {key_list(constraint.columns, bool(constraint.operators))}")
+        expected = f"primary key {column_list(self.primary_key, LAST_COLUMN[self.without_overlaps])}"
+        actual = column_list(constraint.columns, LAST_COLUMN[bool(constraint.operators)])
+        yield Fact(expected, f"{constraint.noun} {actual}")
         yield from timing_fact(self.deferrable, constraint)
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy:

@@ -17,11 +17,12 @@ from harness.kinds.base import (
     Table,
     TableName,
     TableRule,
+    column_list,
     default_name,
     show,
 )
 from harness.kinds.toolkit import inheritance
-from harness.kinds.toolkit.conflicts import OVERLAP, key_list, of_key, overlaps, without_overlaps
+from harness.kinds.toolkit.conflicts import LAST_COLUMN, OVERLAP, of_key, overlaps, without_overlaps
 from harness.kinds.toolkit.constraints import deferrable, failing, named_otherwise, timing_fact
 from harness.kinds.toolkit.invariants import no_duplicates
 from harness.kinds.toolkit.key_expressions import (
@@ -131,8 +132,8 @@ class UniqueKind(Kind):
         kind = "unique" if actual.unique else "not unique"
         # The order of the columns is not part of this rule: the kind `index` compares it.
         keys = self.unique if self._has_elements(subject, actual) else actual.keys
-        expected = f"unique {key_list(self.unique, self.without_overlaps)}"
-        yield Fact(expected, f"{kind} {key_list(keys, actual.without_overlaps)}")
+        expected = f"unique {column_list(self.unique, LAST_COLUMN[self.without_overlaps])}"
+        yield Fact(expected, f"{kind} {column_list(keys, LAST_COLUMN[actual.without_overlaps])}")
         yield Fact("valid", "valid" if actual.valid else "not valid")
         if self.deferrable:
             yield from timing_fact(self.deferrable, subject.table.constraint(self._constraint(subject.table.name)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
+from types import MappingProxyType
 
 from harness.catalog.model import ForeignKey
 from harness.kinds.base import Fact, TableName, column_list
@@ -27,10 +28,13 @@ _WORDS = "no action, restrict, cascade, set null, set default or set null (colum
 action: Reader[str] = Reader(_WORDS, partial(_read_action, _WORDS), {"type": "string", "pattern": _ACTION.pattern})
 
 
-def in_words(columns: Sequence[str], parent: TableName, referenced: Sequence[str], *, period: bool) -> str:
+LAST_COLUMN = MappingProxyType({False: "{}", True: "period {}"})
+"""The last column of a foreign key, without and with PERIOD, in the words of PostgreSQL."""
+
+
+def in_words(columns: Sequence[str], parent: TableName, referenced: Sequence[str], last: str) -> str:
     """Returns a foreign key in the words of PostgreSQL: ``(room, period during) references …``."""
-    named = (column_list([*each[:-1], f"period {each[-1]}"] if period else each) for each in (columns, referenced))
-    return f" references {parent} ".join(named)
+    return f" references {parent} ".join(column_list(each, last) for each in (columns, referenced))
 
 
 def action_facts(found: ForeignKey, on_delete: str, on_update: str | None) -> Iterator[Fact]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from harness.generation.exclusions import ExclusionElements
@@ -18,7 +19,6 @@ from harness.kinds.base import (
     Subject,
     Table,
     Values,
-    column_list,
     identifier,
     inserted,
     show,
@@ -32,6 +32,9 @@ from harness.project.keys import boolean, key
 from harness.races import Invariant, Race, Races
 
 OVERLAP = ("23P01",)
+LAST_COLUMN = MappingProxyType({False: "{}", True: "{} without overlaps"})
+"""The last column of a key, without and with WITHOUT OVERLAPS, in the words of PostgreSQL."""
+
 EMPTY = Refused(("23514",))
 """The refusal of an empty range: PostgreSQL names no constraint, and no table."""
 
@@ -121,11 +124,6 @@ class Conflicts:
 def without_overlaps() -> Any:
     """Makes the field ``without_overlaps`` of kinds that declare keys."""
     return key(boolean, "true: the last column is a range, and no two ranges of one key overlap", default=False)
-
-
-def key_list(columns: Sequence[str], without_overlaps: object) -> str:
-    """Returns the columns of a key in the words of PostgreSQL: ``(room, during without overlaps)``."""
-    return column_list([*columns[:-1], f"{columns[-1]} without overlaps"] if without_overlaps else columns)
 
 
 def of_key(subject: Subject, columns: Sequence[str], constraint: str, heirs: tuple[Table, ...]) -> Conflicts:
