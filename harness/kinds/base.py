@@ -128,6 +128,10 @@ class Kind:
         """Returns advice, which may be empty, where the rule refuses all that a statement brings about in its rows."""
         return None
 
+    def spares(self, refused: Refused, statement: SqlStatement) -> bool:
+        """Whether a statement is declared to pass the rule, so that a refusal by it explains nothing."""
+        return False
+
     def frozen(self, table: Table) -> tuple[str, ...]:
         """Returns the columns of the table that no role can change in any row."""
         return ()

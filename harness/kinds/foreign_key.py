@@ -35,7 +35,7 @@ from harness.kinds.toolkit.constraints import (
     validated,
 )
 from harness.kinds.toolkit.invariants import no_orphans
-from harness.probes import Accepted, Family, Insert, Probe, Refused, SqlStatement, Update
+from harness.probes import Accepted, Delete, Family, Insert, Probe, Refused, SqlStatement, Update
 from harness.project.keys import boolean, choice, concurrently, key, name, names, section, table_columns
 from harness.races import Race, Races
 from harness.solver.rules import not_empty, whole_or_null
@@ -69,10 +69,11 @@ class ForeignKeyKind(Validatable):
 
     Proven: orphans are refused on insert and on update (23503), also if only part of a composite key has no parent. A
     NULL in a nullable column is not checked (MATCH SIMPLE); with `match: full` a row whose key is only half NULL is
-    refused, too. Deleting a parent with no, one and many children does what
-    `on_delete` says, down the whole chain, and leaves the children of other parents alone. A change of the parent's key
-    does what `on_update` says. Both are `no action` by default. If a rule (CREATE RULE … DO INSTEAD) replaces every
-    delete, no parent is ever deleted, and `no action` and `restrict` show nothing.
+    refused, too. Deleting a parent with no, one and many children does what `on_delete` says, down the whole chain, and
+    leaves the children of other parents alone: also where cascades of the parent meet in one row below, and where rows
+    below have changed since, if a lock says that they go nevertheless (`except:`). A change of the parent's key does
+    what `on_update` says. Both are `no action` by default. If a rule (CREATE RULE … DO INSTEAD) replaces every delete,
+    no parent is ever deleted, and `no action` and `restrict` show nothing.
 
     If a trigger looks for the parent first, `orphans: {of: plan_id, sqlstate: P0002, trigger: items_plan_seen}` says
     how it refuses a row whose parent does not exist, or whose parent the writer cannot see. `of` are the columns of the
@@ -138,6 +139,10 @@ class ForeignKeyKind(Validatable):
     def bars(self, probe: Probe) -> bool:
         # The trigger refuses a role that does not see the parent.
         return self.orphans is not None and isinstance(probe.statement, Insert | Update)
+
+    def spares(self, refused: Refused, statement: SqlStatement) -> bool:
+        # No row loses its parent by a deletion that takes the row along, or its key away.
+        return bool(refused.triggers) and isinstance(statement, Delete)
 
     def declares(self, table: TableName) -> tuple[TableRule, ...]:
         return TableRule("constraint", self._constraint(table)), *super().declares(table)

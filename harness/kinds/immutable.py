@@ -117,6 +117,9 @@ class ImmutableKind(GuardedKind):
         nulls = f", sets_null: [{', '.join(brought.set)}]" if isinstance(brought, Update) else ""
         return f"if a deletion may do this, say there `except: {{on_delete: {by.table}{nulls}}}`"
 
+    def spares(self, refused: Refused, statement: SqlStatement) -> bool:
+        return isinstance(statement, Delete) and any(each.on_delete == statement.table for each in self.except_)
+
     def frozen(self, table: Table) -> tuple[str, ...]:
         if self.when is not None or self._by_privileges or self.as_:
             return ()

@@ -22,6 +22,7 @@ from harness.kinds.locked_parts.write_paths import Lock
 from harness.kinds.toolkit.ancestors import reaching
 from harness.kinds.toolkit.changes import by_pattern, entries
 from harness.kinds.toolkit.constraints import REFUSED_BY, GuardedKind, RefusedBy
+from harness.probes import Delete, Refused, SqlStatement
 from harness.project import keys, sql
 from harness.project.keys import Reader, choice, concurrently, key, names, predicate, section, several, text
 from harness.project.nodes import Node, expected
@@ -118,6 +119,9 @@ class LockedKind(GuardedKind):
         if holder is None or not {column.name for column in holder.columns} >= set(sql.columns(self.when)):
             return {}
         return {holder.name: (self._open,)}
+
+    def spares(self, refused: Refused, statement: SqlStatement) -> bool:
+        return isinstance(statement, Delete) and statement.table in self.except_.on_delete
 
     @property
     def _open(self) -> Rule:

@@ -26,7 +26,8 @@ class ReferencedByKind(Kind):
     ```
 
     It is `foreign_key` from the side of the parent. Proven: parents with no, one and many children are deleted and
-    change their key, down the whole chain, and the children of other parents are left alone. Without `on_update`, a
+    change their key, down the whole chain, and the children of other parents are left alone: also where two cascades
+    meet in one row below, of which a trigger may see only the first. Without `on_update`, a
     change of the key is expected to do what the catalog says. `constraint` is needed if two foreign keys of that table
     refer to this one.
     """

@@ -191,6 +191,8 @@ class Probe:
       has None.
     - Custom settings are as production has them: ``never_set`` in the session, or ``left_empty`` by an earlier
       transaction.
+    - ``contrast`` is the aspect of a probe that differs in one respect: where that one was shown, it is this respect
+      that fails, and no trigger of which nothing is declared explains it.
     - ``brings`` is what the statement does to rows of another table, without their key.
     - ``reaches`` is the reason to report where it reached no row, and so was not tried: where no row is changed, or
       where a policy refuses a statement that was to be accepted or refused by another rule.
@@ -211,6 +213,7 @@ class Probe:
     left_empty: tuple[str, ...] = ()
     reaches: str | None = None
     brings: Update | Delete | None = None
+    contrast: str | None = None
 
 
 def has_expected_rows(probe: Probe, reply: Reply) -> bool:

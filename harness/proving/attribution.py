@@ -18,8 +18,9 @@ Not here: which failure is kept (``examiner.py``) and shrunk (``trial.py``), and
 - refused where only a lack of privilege would be wrong: WRONG for that lack, else MASKED; where a trigger has to work:
   WRONG where its function fails, else MASKED
 - refused as expected: AS_EXPECTED
-- refused by another rule that is declared: MASKED, unless the probe is ``never_masked`` or ``not_masked_by`` rules of
-  that table; a refusal with the constraint that was expected is masked by other constraints only, never by triggers
+- refused by another rule that is declared: MASKED, unless that rule ``spares`` the statement, or the probe is
+  ``never_masked`` or ``not_masked_by`` rules of that table; a refusal with the constraint that was expected is masked
+  by other constraints only, never by triggers
 - refused otherwise: WRONG
 
 ``Attribution`` decides for one check what follows from that:
@@ -57,6 +58,7 @@ from harness.probes import (
     Scenario,
     ScenarioRunner,
     ServerError,
+    SqlStatement,
     Works,
     has_expected_rows,
 )
@@ -140,7 +142,7 @@ class Attribution:
     unexplained: UnexplainedTriggers = field(default_factory=UnexplainedTriggers)
 
     def verdict(self, probe: Probe, reply: Reply) -> Verdict:
-        return judge(probe, reply, self._other_rules(reply.refusal))
+        return judge(probe, reply, self._other_rules(reply.refusal, probe.statement))
 
     def counts_as_hidden(self, probe: Probe, refusal: ServerError) -> bool:
         """Whether a masked probe counts against the check: it is required, and no rule of the table shadows it."""
@@ -210,8 +212,8 @@ class Attribution:
         names = tuple(dict.fromkeys(alone)) if len(cause.names) > 1 else ()
         return replace(cause, names=names or cause.names, refusal=refusal)
 
-    def _other_rules(self, refusal: ServerError | None) -> Iterable[Refused]:
-        return self.refusals.of_others(self.check, refusal) if refusal is not None else ()
+    def _other_rules(self, refusal: ServerError | None, tried: SqlStatement | None = None) -> Iterable[Refused]:
+        return self.refusals.of_others(self.check, refusal, tried) if refusal is not None else ()
 
     def _fine(
         self, session: ScenarioRunner, scenario: Scenario, failed: Sequence[Probe], off: Sequence[Execute]

@@ -105,9 +105,9 @@ class Examiner:
     session: ScenarioRunner
     attribution: Attribution
 
-    def try_alone(self, scenario: Scenario) -> Failure | None:
-        """Tries one scenario; returns its first failure."""
-        trial = Trial()
+    def try_alone(self, scenario: Scenario, shown: str | None = None) -> Failure | None:
+        """Tries one scenario, after an aspect was ``shown`` by others; returns its first failure."""
+        trial = Trial(shown=set() if shown is None else {shown})
         failure = self.book(trial, scenario, self.session.run([scenario])[0])
         return failure or next(iter(trial.doubts.values()), None)
 
@@ -136,6 +136,8 @@ class Examiner:
         elif verdict is Verdict.IDLE and probe.required:
             trial.idle.setdefault(probe.aspect, reply.then or "it left no row")
         elif verdict is Verdict.MASKED and reply.refusal is not None:
+            if probe.contrast in trial.shown and self.attribution.cause_of(reply.refusal) is not None:
+                return Verdict.WRONG
             self._book_masked(trial, tried, reply.refusal)
         return verdict
 
@@ -151,14 +153,15 @@ class Examiner:
     def _first_unexplained(self, trial: Trial, scenario: Scenario, failures: list[Failure]) -> Failure | None:
         """The first failure that no unexplained trigger caused; the others are booked."""
         probes = [failure.probe for failure in failures]
-        causes = self.attribution.causes(self.session, scenario, probes)
+        found = self.attribution.causes(self.session, scenario, probes)
+        causes = {place: cause for place, cause in found.items() if probes[place].contrast not in trial.shown}
         for place, cause in causes.items():
             aspect, refusal = probes[place].aspect, failures[place].reply.refusal
             if probes[place].required and aspect not in trial.causes:
                 narrowed = self.attribution.narrowed(self.session, scenario, [probes[place]], cause, refusal)
                 trial.causes[aspect] = narrowed
-        found = next((failure for place, failure in enumerate(failures) if place not in causes), None)
-        return found and _without_irrelevant_state(found, probes)
+        first = next((failure for place, failure in enumerate(failures) if place not in causes), None)
+        return first and _without_irrelevant_state(first, probes)
 
     def _book_setup(self, trial: Trial, scenario: Scenario, refusal: ServerError) -> Failure | None:
         """Books that rows which keep all declared rules were refused; a failure unless another check will report it."""
@@ -180,7 +183,8 @@ class Examiner:
     def again(self, failure: Failure) -> Failure | None:
         """Tries a failure alone; returns how it fails now, None if it does not, or could not be tried."""
         with suppress(TimedOut, Interference):
-            return self.try_alone(Scenario(failure.setup, (failure.probe,), waits=failure.waits))
+            scenario = Scenario(failure.setup, (failure.probe,), waits=failure.waits)
+            return self.try_alone(scenario, failure.probe.contrast)
         return None
 
     def fewest_settings(self, failure: Failure) -> Failure:

@@ -1,7 +1,8 @@
 """Leaves rows out of a failure: each is taken away, or shared, and the probe tried again on what is left.
 
 Decides which rows may go: those of tables that the check does not name, if nothing that stays refers to them. Where a
-rule is about each row by itself, other rows of its table may go as well. The reply has to stay the same but for
+rule is about each row by itself, other rows of its table may go as well; where a trigger may miss a row, only those
+that no references connect with the row of the probe. The reply has to stay the same but for
 numbers.
 Not here: the values of the rows, which Hypothesis shrinks (``draws.py``).
 """
@@ -47,7 +48,7 @@ class FewerRows:
     def of(self, failure: Failure) -> Failure:
         """Returns the failure with the fewest rows that were found."""
         if not self._depends_on_no_missing_row(failure):
-            return failure
+            return self._same(failure, list(self._connected(failure))) or failure
         tries = iter(range(MOST))
         failure = self._same(failure, list(self._useless(failure))) or failure
         for row in reversed(failure.setup):
@@ -73,6 +74,26 @@ class FewerRows:
             return False
         of_delete = refusal.sqlstate == "23503" and isinstance(failure.probe.statement, Delete)
         return of_delete or refusal.sqlstate in _OF_ROW or _of_statement(refusal)
+
+    def _connected(self, failure: Failure) -> Iterator[SqlStatement]:
+        """Yields the setup without rows that no references connect with that of the probe, in either direction."""
+        written = [*rows_of(failure.probe.statement)]
+        left = [each for each in failure.setup if isinstance(each, Insert)]
+        found: set[int] = set()
+        while near := [each for each in left if self._is_beside_any(each, written)]:
+            found |= {id(each) for each in near}
+            written += [(each.table, each.values) for each in near]
+            left = [each for each in left if id(each) not in found]
+        return (each for each in failure.setup if not isinstance(each, Insert) or id(each) in found)
+
+    def _is_beside_any(self, row: Insert, written: Sequence[tuple[TableName, Values]]) -> bool:
+        """Whether a row is one of those that are written, or refers to one, or one refers to it."""
+        return any(
+            (table == row.table and values.items() <= row.values.items())
+            or self._refers(table, values, row)
+            or self._refers(row.table, row.values, Insert(table, values))
+            for table, values in written
+        )
 
     def _useless(self, failure: Failure) -> Iterator[SqlStatement]:
         """Yields the setup without rows that are free, and then without those that only these refer to."""

@@ -107,7 +107,7 @@ def _smallest(
     def failing(scenario: Scenario) -> Failure | None:
         same = tuple(probe for probe in scenario.probes if probe.aspect == first.probe.aspect)
         with suppress(TimedOut):  # that is another fault
-            return examiner.try_alone(replace(scenario, probes=same))
+            return examiner.try_alone(replace(scenario, probes=same), first.probe.contrast)
         return None
 
     limits = context.scenarios, context.seed

@@ -15,7 +15,7 @@ from itertools import chain
 from harness.catalog import Catalog, Table, TableRule, grouped, own_enforced, without
 from harness.declarations import DECLARED, DeclaredCheck
 from harness.describe import describe, table_name, yaml
-from harness.probes import Probe, Refused, ServerError, function_of
+from harness.probes import Probe, Refused, ServerError, SqlStatement, function_of
 from harness.project.model import TableName
 
 _OF_ROWS = ("23505", "23514", "23503", "23P01", "23001")
@@ -191,17 +191,22 @@ class DeclaredRefusals:
         """The refusals of one check."""
         return self._of.get(id(check), ())
 
-    def of_others(self, check: DeclaredCheck | None, refusal: ServerError) -> Iterator[Refused]:
+    def of_others(
+        self, check: DeclaredCheck | None, refusal: ServerError, tried: SqlStatement | None = None
+    ) -> Iterator[Refused]:
         """The refusals of all other checks that may be behind a server's error, and those a check only reports.
 
-        A check about triggers is not masked by a trigger that merely lacks a privilege.
+        A check about triggers is not masked by a trigger that merely lacks a privilege. Left out is a rule that spares
+        the statement that was tried.
         """
         reports_only = check is not None and getattr(check.rule, "shown", False)
         lacks_privilege = check is not None and check.rule.about_triggers and refusal.denied
         return (
             refused
             for other, refused in self._near(refusal)
-            if (other is not check or reports_only) and (refused.sqlstates or not lacks_privilege)
+            if (other is not check or reports_only)
+            and (refused.sqlstates or not lacks_privilege)
+            and not (other is not None and tried is not None and other.rule.spares(refused, tried))
         )
 
     def shadows(self, check: DeclaredCheck, probe: Probe, refusal: ServerError) -> bool:

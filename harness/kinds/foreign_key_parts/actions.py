@@ -1,21 +1,19 @@
 """Probes that delete parents and change their keys, and count the children that are left.
 
-Decides which rows cascades delete with a parent, down the whole chain, and how many rows below it are drawn.
-Not here: the declared actions and the numbers of children (``reference.py``).
+Not here: the rows below a parent (``descendants.py``), the declared actions and the numbers of children
+(``reference.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from harness.catalog.model import ForeignKey, Table
+from harness.catalog.model import Table
 from harness.kinds.base import Draft, NewRow, Subject, Values, condition, identifier, inserted, qualified
+from harness.kinds.foreign_key_parts.descendants import Child, Meeting, changed_since, draw_child, gone_with
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
 from harness.probes import Accepted, Delete, Postcondition, Probe, Update
-
-BELOW = 8
-"""Foreign keys below the children for which a row is drawn, to follow a deletion down the whole chain."""
 
 
 def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe]:
@@ -28,20 +26,47 @@ def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Pr
     if "set default" in (reference.on_delete, reference.on_update):
         _insert_default_parent(subject, draft, reference)
     values = subject.pools.hints(reference.child.name).parent_values(reference.key.columns)
-    others = [_child(subject, draft, reference, reference.draw_parent(draft, values)[1], [])]
+    others = [draw_child(subject, draft, reference, reference.draw_parent(draft, values)[1])]
     for count in reference.counts:
         parent, referring = reference.draw_parent(draft, values)
-        children: list[_Child] = []
+        children: list[Child] = []
         for _ in range(count):
-            children.append(_child(subject, draft, reference, referring, children))
+            children.append(draw_child(subject, draft, reference, referring, children))
         # A row that the parent refers to may refer back to it.
         childless = not any(
             insert.table == reference.child.name and reference.refers(insert.values, parent) for insert in draft.inserts
         )
         if reference.parent_goes and (count or childless):
-            yield _deletion(subject, reference, parent, children, others, _gone(subject, draft, reference, parent))
+            gone = gone_with(subject, draft, reference, parent)
+            deletion = _deletion(subject, reference, parent, children, others, gone)
+            yield deletion
+            if isinstance(deletion.expected, Accepted):
+                yield from _deletion_of_changed(subject, deletion, children)
         if count and not reference.few:
             yield from _changed_key(subject, draft, reference, parent, children)
+    if reference.on_delete not in ("no action", "restrict") and not reference.few:
+        yield from _where_cascades_meet(subject, draft, reference, values, others)
+
+
+def _where_cascades_meet(
+    subject: Subject, draft: Draft, reference: Reference, values: Values, others: list[Child]
+) -> Iterator[Probe]:
+    """Yields the deletion of a parent from which several ways lead to one row below, if there can be such a row.
+
+    What triggers see there depends on which of the cascades arrives first.
+    """
+    if not Meeting(subject, draft, reference, {}).possible:
+        return
+    parent, referring = reference.draw_parent(draft, values)
+    child = draw_child(subject, draft, reference, referring, meeting=Meeting(subject, draft, reference, parent))
+    gone = gone_with(subject, draft, reference, parent)
+    deletion = _deletion(subject, reference, parent, [child], others, gone)
+    yield replace(
+        deletion,
+        aspect=f"on delete {reference.on_delete}, where cascades meet",
+        value="delete of a parent to which a row below leads in two ways",
+        contrast=deletion.aspect,
+    )
 
 
 def _insert_default_parent(subject: Subject, draft: Draft, reference: Reference) -> None:
@@ -54,105 +79,12 @@ def _insert_default_parent(subject: Subject, draft: Draft, reference: Reference)
         draft.insert(name, key)
 
 
-@dataclass(frozen=True)
-class _Child:
-    """A child, and its descendants with their tables."""
-
-    row: Values
-    descendants: tuple[tuple[Table, Values], ...]
-
-
-def _child(
-    subject: Subject, draft: Draft, reference: Reference, referring: Values, siblings: Sequence[_Child]
-) -> _Child:
-    row = draft.referring_row(reference.child.name, referring, reference.key.columns)
-    # No other row refers to a child that is inserted after all others.
-    cascades = reference.on_delete == "cascade" and not any(insert.values is row for insert in draft.changed_inserts)
-    keys = _below(subject, reference.child) if cascades else {}
-    if len(keys) == BELOW and siblings:
-        keys = {}  # the first child with many descendants shows enough
-    return _Child(row, tuple(_descend(subject, draft, reference.child, row, keys)))
-
-
-def _gone(subject: Subject, draft: Draft, reference: Reference, parent: Values) -> frozenset[int]:
-    """Returns the ``id`` of every row that cascades delete with a parent.
-
-    For the reference itself the declared action counts, not that of the catalog.
-    """
-    gone, level = {id(parent)}, [(reference.parent, parent)]
-    while level:
-        above, row = level.pop()
-        for child, key in _cascading(subject, reference, above):
-            for insert in (*draft.inserts, *draft.changed_inserts):
-                below = insert.values
-                refers = all(row.get(to) is not None and below.get(own) == row[to] for own, to in key.pairs)
-                if insert.table == child.name and refers and id(below) not in gone:
-                    gone.add(id(below))
-                    level.append((child, below))
-    return frozenset(gone)
-
-
-def _cascading(subject: Subject, reference: Reference, above: Table) -> Iterator[tuple[Table, ForeignKey]]:
-    """Yields the foreign keys to a table that delete the referring rows."""
-    for child, key in subject.catalog.referencing(above.name):
-        if key.on_delete == "cascade" and (child.name, key.name) != (reference.child.name, reference.key.name):
-            yield child, key
-    if above.name == reference.parent.name and reference.on_delete == "cascade":
-        yield reference.child, reference.key
-
-
-def _descend(
-    subject: Subject, draft: Draft, table: Table, row: Values, keys: dict[str, None]
-) -> Iterator[tuple[Table, Values]]:
-    """Inserts one row below for each of the foreign keys, which it takes out of ``keys``."""
-    for child, key in _acting(subject, table):
-        if _named(child, key) not in keys or any(row.get(name) is None for name in key.referenced_columns):
-            continue
-        del keys[_named(child, key)]
-        referring = key.referring(row)
-        if next(inserted(draft, child.name, referring), None) is not None:
-            continue  # another key of the child has led here
-        below = draft.insert(child.name, referring)
-        yield child, below
-        if key.on_delete == "cascade":
-            yield from _descend(subject, draft, child, below, keys)
-
-
-def _acting(subject: Subject, table: Table) -> Iterator[tuple[Table, ForeignKey]]:
-    """Returns the foreign keys to a table from other tables that delete or change the referring rows."""
-    return (
-        (child, key)
-        for child, key in subject.catalog.referencing(table.name)
-        if key.on_delete in ("cascade", "set null")
-        and child.name != table.name
-        and all(child.column(name).is_supplied for name in key.columns)
-    )
-
-
-def _below(subject: Subject, table: Table) -> dict[str, None]:
-    """Returns the foreign keys below a table, the nearest first, at most ``BELOW``.
-
-    Hypothesis gives up on an example that draws too much, and a large schema has hundreds of them.
-    """
-    found: dict[str, None] = {}
-    level = [table]
-    while level and len(found) < BELOW:
-        keys = [each for above in level for each in _acting(subject, above) if _named(*each) not in found]
-        found |= {_named(child, key): None for child, key in keys}
-        level = [child for child, key in keys if key.on_delete == "cascade"]
-    return dict.fromkeys(list(found)[:BELOW])
-
-
-def _named(child: Table, key: ForeignKey) -> str:
-    return f"{child.name} {key.name}"
-
-
 def _deletion(
     subject: Subject,
     reference: Reference,
     parent: Values,
-    children: list[_Child],
-    others: list[_Child],
+    children: list[Child],
+    others: list[Child],
     gone: frozenset[int],
 ) -> Probe:
     delete = subject.delete(parent, reference.parent)
@@ -167,6 +99,16 @@ def _deletion(
     return Probe(delete, Accepted(1), aspect, value, then=then, brings=brings, before=strays)
 
 
+def _deletion_of_changed(subject: Subject, deletion: Probe, children: Sequence[Child]) -> Iterator[Probe]:
+    """Yields the deletion after rows below have come to states in which no row is inserted, where there are any."""
+    changes = [each for child in children for each in changed_since(subject, child)]
+    if changes:
+        before = "; ".join(filter(None, (deletion.before, *(statement for statement, _ in changes))))
+        states = ", ".join(dict.fromkeys(words for _, words in changes))
+        value, aspect = f"{deletion.value} after {states}", f"{deletion.aspect}, changed"
+        yield replace(deletion, aspect=aspect, value=value, before=before, required=False)
+
+
 def _brought(reference: Reference) -> Update | Delete:
     """Returns what the deletion of a parent does to its children."""
     table, cleared = reference.child, reference.key.cleared
@@ -177,7 +119,7 @@ def _brought(reference: Reference) -> Update | Delete:
 
 
 def _deletion_of_strays(
-    subject: Subject, reference: Reference, parent: Values, children: Sequence[_Child]
+    subject: Subject, reference: Reference, parent: Values, children: Sequence[Child]
 ) -> str | None:
     """Returns a statement that deletes the children which a trigger of the parent has inserted besides."""
     if not any("insert" in trigger.events for trigger in reference.parent.triggers):
@@ -188,7 +130,7 @@ def _deletion_of_strays(
 
 
 def _rows_left(
-    subject: Subject, reference: Reference, children: list[_Child], others: list[_Child], gone: frozenset[int]
+    subject: Subject, reference: Reference, children: list[Child], others: list[Child], gone: frozenset[int]
 ) -> Postcondition:
     """Counts the children, their descendants, and the unrelated rows that are left."""
     table, changed = reference.child, _changed(reference)
@@ -249,7 +191,7 @@ def _count(table: Table, keys: Sequence[Values], also: str = "") -> str:
 
 
 def _changed_key(
-    subject: Subject, draft: Draft, reference: Reference, parent: Values, children: list[_Child]
+    subject: Subject, draft: Draft, reference: Reference, parent: Values, children: list[Child]
 ) -> Iterator[Probe]:
     """Yields the change of a parent's key, if one of its columns can change."""
     changed = new_key(draft, reference.parent, reference.key.referenced_columns, parent, reference.fitting)

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 
 from harness.catalog.model import Column, Table
 from harness.kinds.base import Draft, NewRow, Subject, Values, condition
 from harness.project import sql
 from harness.solver.pool import Pool
+from harness.solver.rules import Unfillable
 from harness.values.candidates import sample
+from harness.values.types import Unsupported
 
 SAMPLE = 12
 """Values that are tried of a column that no rule names, where a check is about that column."""
@@ -84,6 +87,28 @@ def smallest(table: Table, column: str, row: NewRow, options: Sequence[NewRow]) 
     ]
     least = min(map(len, found), default=0)
     return [change for change in found if len(change) == least]
+
+
+def later_states(subject: Subject, table: Table, row: NewRow) -> list[NewRow]:
+    """Returns changes of a row to states in which no row is inserted, as rules say that hold for INSERT only.
+
+    The row stays where it is: no column of a key changes.
+    """
+    keys = table.foreign_columns | {name for index in table.unique_keys for name in index.columns}
+    keys |= {name for _, key in subject.catalog.referencing(table.name) for name in key.referenced_columns}
+    keys |= {column.name for column in table.columns if column.identity == "a"}
+    found: list[NewRow] = []
+    for rule in subject.pools.rules(table):
+        if not rule.on_insert_only or not sql.can_be_false(rule.predicate):
+            continue
+        with suppress(Unfillable, Unsupported):
+            for pool in subject.pools.of_changed_rows(table, also=(f"({rule.predicate}\n) is false",)):
+                if {*sql.columns(rule.predicate)} & {*pool.columns}:
+                    found += (
+                        {name: value for name, value in entry.items() if differs(table.column(name), value, row[name])}
+                        for entry in entries(pool)
+                    )
+    return sorted((each for each in found if each and not keys & each.keys()), key=len)
 
 
 def by_pattern(rows: Sequence[NewRow], pattern: Callable[[Sequence[str | None]], object]) -> list[NewRow]:
