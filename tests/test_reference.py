@@ -52,7 +52,7 @@ def _command(name: str, command: click.Command) -> Iterator[str]:
     for each in paragraphs:
         yield f"{each if each.startswith('  ') else ' '.join(each.split())}\n"
     found = (parameter.get_help_record(context) for parameter in command.get_params(context))
-    options = [record for record in found if record is not None and not record[0].startswith("--help")]
+    options = [record for record in found if record is not None and "--help" not in record[0]]
     if options:
         yield "| option | meaning |\n|---|---|"
         yield "\n".join(f"| `{_cell(names)}` | {_cell(about)} |" for names, about in options) + "\n"
