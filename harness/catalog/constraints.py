@@ -66,8 +66,6 @@ class Column:
     @property
     def is_comparable(self) -> bool:
         """Whether ``=`` finds exactly the values that have the same text."""
-        if self.base_kind == "c":
-            return False
         if self.parts:
             return all(part.is_comparable for part in self.parts)
         return self.base_kind == "e" or self.base_name in _COMPARABLE

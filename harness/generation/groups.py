@@ -16,7 +16,17 @@ from hypothesis import reject
 from harness.catalog.model import Table
 from harness.generation.draft import Draft
 from harness.generation.setup import new_rows
-from harness.probes.statement import Delete, Execute, Insert, SqlStatement, Update, identifier, literal, qualified
+from harness.probes.statement import (
+    Delete,
+    Execute,
+    Insert,
+    SqlStatement,
+    Update,
+    equal,
+    identifier,
+    literal,
+    qualified,
+)
 from harness.project import TableName, Values, sql
 from harness.solver import Pools, is_same
 
@@ -165,4 +175,4 @@ def _matches(table: Table, row: Values) -> str:
     known = (columns for columns in keys if columns and all(row.get(name) is not None for name in columns))
     every = tuple(column.name for column in table.columns if column.is_comparable and column.name in row)
     pairs = ((f"{OTHER}.{identifier(name)}", row[name]) for name in next(known, every))
-    return " and ".join(f"{name} is null" if value is None else f"{name} = {literal(value)}" for name, value in pairs)
+    return " and ".join(equal(name, value) for name, value in pairs)

@@ -128,7 +128,16 @@ def condition(key: Values) -> str:
     """The WHERE clause for the row with these values; without values for every row."""
     if not key:
         return "true"
-    return " and ".join(
-        f"{identifier(column)} is null" if value is None else f"{identifier(column)} = {literal(value)}"
-        for column, value in key.items()
-    )
+    return " and ".join(equal(identifier(column), value) for column, value in key.items())
+
+
+def equal(column: str, value: str | None) -> str:
+    """The condition that a column, as SQL, has this value."""
+    if value is None:
+        return f"{column} is null"
+    if value.startswith("(") and value.endswith(")"):
+        # No text is compared with a value of a composite type: in an array the literal is read as that type.
+        quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+        element = f'{{"{quoted}"}}'
+        return f"array[{column}] = {literal(element)}"
+    return f"{column} = {literal(value)}"
