@@ -62,9 +62,16 @@ def can_be_computed(elements: Iterable[str]) -> tuple[Rule, ...]:
 def same_key_pairs(subject: Subject, elements: Sequence[str]) -> list[ValuePair]:
     """Returns pairs of values for the columns of a key: they differ in one column, and the key is the same."""
     table = subject.table
-    named = [column for each in expressions(elements) for column in deciding_columns(table, element(each))]
+    named = [column for each in _computed(subject, elements) for column in deciding_columns(table, each)]
     columns = dict.fromkeys(name for name in named if name not in table.foreign_columns)
     return [pair for column in columns for pair in _pairs_in(subject, elements, column)]
+
+
+def _computed(subject: Subject, elements: Sequence[str]) -> list[str]:
+    """Returns the elements that are computed, as SQL: expressions, and the expressions of generated columns."""
+    columns = (subject.table.column(each) for each in elements if sql.is_name(each))
+    generated = (f"({column.default}\n)" for column in columns if column.generated)
+    return [*map(element, expressions(elements)), *generated]
 
 
 def _pairs_in(subject: Subject, elements: Sequence[str], column: str) -> Iterator[ValuePair]:
@@ -89,7 +96,7 @@ def _values(subject: Subject, elements: Sequence[str], column: str) -> tuple[Val
     """Returns values of the columns that rules or expressions tie to one column, and values of that column for them."""
     table = subject.table
     definition = table.column(column)
-    about = [Rule(f"{element(each)} is not null") for each in expressions(elements)]
+    about = [Rule(f"{each} is not null") for each in _computed(subject, elements)]
     pool = next((pool for pool in subject.pools.of(table) if column in pool.columns), None)
     first = next((row for row in pool.rows if row[pool.columns.index(column)] is not None), None) if pool else None
     rest = dict(zip(pool.columns, first, strict=True)) if pool and first else {}
