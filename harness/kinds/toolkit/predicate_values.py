@@ -40,7 +40,11 @@ class PredicateValues:
         columns = deciding_columns(self.subject.table, self.predicate)
         judged = [*self._judged(columns, combinations(self.subject, columns, (self.predicate,)))]
         accepted = [(dict(zip(columns, row, strict=True)), holds) for row, holds, kept in judged if kept]
-        found = [*accepted, *self._mended(columns, [row for row, _, kept in judged if not kept])]
+        # They were judged beside NULL in all other columns.
+        nulls = dict.fromkeys(name for name in self._tied if not self.subject.table.column(name).not_null)
+        as_judged = [({**row, **nulls}, holds) for row, holds in accepted if nulls]
+        mended = self._mended(columns, [row for row, _, kept in judged if not kept])
+        found = [*accepted, *as_judged, *mended]
         good, bad = ([row for row, holds in found if holds is side] for side in (True, False))
         bad = bad or self._refused_first(columns, [row for row, holds, _ in judged if not holds])
         for side, words in ((good, "keep"), (bad, "break")):
@@ -114,9 +118,7 @@ class PredicateValues:
 
     def _mended(self, columns: tuple[str, ...], refused: list[Tuple]) -> Iterator[tuple[NewRow, bool]]:
         """For values that other rules refuse, finds values of other columns with which they keep those rules."""
-        table = self.subject.table
-        named = {name for other in itertools.chain(*self._others) for name in deciding_columns(table, other)}
-        tied = tuple(column.name for column in table.columns if column.name in named and column.name not in columns)
+        tied = self._tied
         if not tied or not refused:
             return
         completions = [*self._in_pool(tied), *combinations(self.subject, tied)][: max(MENDED // len(refused), 1)]
@@ -145,6 +147,14 @@ class PredicateValues:
     @cached_property
     def _constants(self) -> frozenset[str]:
         return frozenset(constant.text for constant in sql.constants(self.predicate))
+
+    @cached_property
+    def _tied(self) -> tuple[str, ...]:
+        """The columns that other rules tie to those of the predicate."""
+        table, rules = self.subject.table, itertools.chain(*self._others)
+        named = {name for rule in rules for name in deciding_columns(table, rule)}
+        named -= {*deciding_columns(table, self.predicate)}
+        return tuple(column.name for column in table.columns if column.name in named)
 
     def _in_pool(self, columns: tuple[str, ...]) -> Iterator[Tuple]:
         """The values that columns have together in rows that keep all rules, each pattern of NULLs once in front."""
