@@ -47,7 +47,7 @@ def adopt(name: str, sources: Sequence[str], root: Path, target: str) -> None:
         command += ["--base", _source(each.removeprefix("base:"))] if each.startswith("base:") else []
     taken, adopted = cost(root, *command, "--name", name, "--target", target)
     print(f"\n{name}: adopted in {taken.wall:.1f} s, {taken.megabytes:.0f} MB")
-    wanted = re.compile(r".* tables?, .* rules?$|.*could be filled.*|.*was found by trying.*|functions name.*")
+    wanted = re.compile(r".* tables?, .* checks?$|.*could be filled.*|.*was found by trying.*|functions name.*")
     for line in adopted.splitlines():
         if wanted.fullmatch(line):
             print(f"  {line}")

@@ -7,7 +7,9 @@ Not here: files (``project/sqlfile.py``), and SQL in check files (``project/sql`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 _SAFE = 20_000
@@ -105,6 +107,20 @@ def walk(tree: Any, *kinds: str) -> Iterator[Any]:
 def unwrap(node: Any) -> Any:
     """The node itself, without the ``Node`` message that the grammar wraps around it."""
     return _postgast().unwrap_node(node)
+
+
+@lru_cache(maxsize=8192)
+def quoted(name: str) -> str:
+    """A name as PostgreSQL writes it: in quotes where it would be read as another one, or as a keyword."""
+    plain = re.fullmatch(r"[a-z_][a-z0-9_]*", name) is not None
+    if plain and enum_name(_postgast().scan(name).tokens[0], "keyword_kind") in ("NO_KEYWORD", "UNRESERVED_KEYWORD"):
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def unquoted(name: str) -> str:
+    """A name as it is, of one that may be in quotes."""
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def deparse(expression: Any) -> str:

@@ -75,7 +75,7 @@ def _words(check: DeclaredCheck) -> tuple[str, ...]:
     if check.table is None:
         return check.module, check.name
     table = check.table.table
-    return check.module, str(check.table), f"{check.module}.{table}", table, check.name
+    return check.module, str(check.table), check.table.plain, f"{check.module}.{table}", table, check.name
 
 
 def _paths(check: DeclaredCheck) -> tuple[str, ...]:

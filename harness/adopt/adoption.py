@@ -22,7 +22,8 @@ from harness.adopt.record import AdoptedTable
 from harness.adopt.survey import Survey, TableError, guarded, survey
 from harness.adopt.update import CheckFileUpdate
 from harness.catalog import Table, read
-from harness.describe import CheckEntry, TableDescription, table_name, yaml
+from harness.declarations import DeclaredCheck
+from harness.describe import CheckEntry, TableDescription, yaml
 from harness.foreign import builder
 from harness.project.json_schema import modeline
 from harness.project.load import FILE, from_text
@@ -83,14 +84,12 @@ class ProjectChanges:
         self.files[path] = check_file.render(survey.descriptions[table], path)
         self.done.append(f"{path}: new")
 
-    def remove_table(self, name: str, before: AdoptedTable) -> None:
+    def remove_table(self, table: TableName, before: AdoptedTable) -> None:
         """Removes the file of a table that is not in the schema any more, if it is as it was written."""
-        table, path = next(
-            ((table, path) for table, path in self.texts.described.items() if table_name(table) == name), (None, None)
-        )
-        if table is None or path is None:
+        path = self.texts.described.get(table)
+        if path is None:
             return
-        gone = f"{name} has no rules of its own any more" if before.partition else f"the table {name} is gone"
+        gone = f"{table} has no rules of its own any more" if before.partition else f"the table {table} is gone"
         # Older files lack the first line, by which editors find the schema.
         text = self.texts.text(path).removeprefix(f"{modeline(path, 'checks')}\n")
         if text == check_file.document(before.described(table)):
@@ -142,22 +141,20 @@ def refresh(texts: ProjectTexts, survey: Survey) -> ProjectChanges:
     recorded = record.load(texts.project.root / found.record_path)
     for table in survey.tables:
         with guarded(found.errors, table.name):
-            before = recorded.get(table_name(table.name))
+            before = recorded.get(table.name)
             if table.name in texts.described:
                 found.update_table(survey.descriptions[table.name], before)
             elif before is None:
                 found.add_table(survey, table.name)
             else:
                 found.left.append(f"{table.name}: no file describes it any more")
-    there = {table_name(name) for name in (*survey.descriptions, *found.errors)}
     for name, before in recorded.items():
-        if name not in there:
+        if name not in survey.descriptions and name not in found.errors:
             found.remove_table(name, before)
     found.add_modules()
     descriptions = [each for name, each in survey.descriptions.items() if name not in found.errors]
-    unknown = set(map(table_name, found.errors))
     found.files[found.record_path] = record.dumps(
-        descriptions, {name: before for name, before in recorded.items() if name in unknown}
+        descriptions, {name: before for name, before in recorded.items() if name in found.errors}
     )
     return found
 
@@ -188,6 +185,7 @@ class Adoption:
 
     survey: Survey
     filled: FilledTables
+    checks: tuple[DeclaredCheck, ...]
     texts: dict[Path, str]
     without_down: tuple[Path, ...] = ()
 
@@ -200,9 +198,13 @@ def adopt(
     ``target`` is what ``project.yml`` is to name. Raises what building the schema raises.
     """
     found = described(server, project, schemas)
-    texts = project_texts(found, project.name, source, target)
+    steps = project.adopted.steps if project.adopted else ()
+    without_down = tuple(step.path for step in steps if step.down is None)
+    undone = rollback_check(found) if steps and not without_down else {}
+    texts = project_texts(found, project.name, source, target) | undone
     loaded = from_text(project.root, texts[Path(FILE)], base=project.base, adopted=project.adopted)
-    filled = fill_tables(server, ProjectTexts(loaded, texts), found, found.descriptions, tell)
+    files = ProjectTexts(loaded, texts)
+    filled = fill_tables(server, files, found, found.descriptions, tell)
     found = replace(
         found,
         descriptions={
@@ -211,14 +213,10 @@ def adopt(
         },
     )
     source = replace(source, search_path=source.search_path or filled.search_path)
-    texts = project_texts(found, project.name, source, target)
-    steps = project.adopted.steps if project.adopted else ()
-    without_down = tuple(step.path for step in steps if step.down is None)
-    if steps and not without_down:
-        texts |= rollback_check(found)
+    texts = project_texts(found, project.name, source, target) | undone
     if not (project.root / SETTINGS).exists():
         texts[SETTINGS] = SQLFLUFF
-    return Adoption(found, filled, texts, without_down if len(without_down) < len(steps) else ())
+    return Adoption(found, filled, files.checks, texts, without_down if len(without_down) < len(steps) else ())
 
 
 def rollback_check(survey: Survey) -> dict[Path, str]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness.describe import CheckEntry, TableDescription, table_name, yaml
+from harness.describe import CheckEntry, TableDescription, yaml
 from harness.project.json_schema import modeline
 from harness.project.model import TableName
 
@@ -34,7 +34,7 @@ def render(description: TableDescription, path: Path) -> str:
 
 def document(description: TableDescription) -> str:
     """The document: the table, its columns (but those of a partition), then the rules about more than one of them."""
-    lines = yaml.entry("table", table_name(description.table))
+    lines = yaml.entry("table", str(description.table))
     if description.description:
         lines += yaml.entry("description", description.description)
     if description.known:

@@ -18,7 +18,8 @@ import psycopg
 from harness.adopt.survey import TableError, guarded
 from harness.catalog.model import Catalog, Table
 from harness.declarations import DeclaredCheck
-from harness.describe import TRUE, CheckEntry, YamlValue, said, table_name
+from harness.describe import TRUE, CheckEntry, YamlValue, said
+from harness.grammar import quoted
 from harness.inference import Blocker, HintFinder
 from harness.probes import Session, identifier
 from harness.project import TableName, sql
@@ -150,20 +151,20 @@ def entry(hints: RowHints) -> CheckEntry:
     for column, lead in hints.leads.items():
         columns[column] = {
             **_piece(columns, column),
-            "references": f"{table_name(lead.table)} ({_column(lead.column)})",
+            "references": f"{lead.table} ({quoted(lead.column)})",
         }
     for column, parent in hints.parents.items():
         columns[column] = {**_piece(columns, column), "parent": dict(parent)}
     before: dict[str, list[YamlValue]] = defaultdict(list)
     for table, row in hints.requires_first:
-        before[table_name(table)].append(dict(row))
+        before[str(table)].append(dict(row))
     further: CheckEntry = {
         "requires_first": {name: rows if len(rows) > 1 else rows[0] for name, rows in before.items()},
-        "requires": {table_name(table): dict(row) for table, row in hints.requires},
+        "requires": {str(table): dict(row) for table, row in hints.requires},
         "same_ancestors": TRUE if hints.same_ancestors else None,
         "created_by_trigger": TRUE if hints.created_by_trigger else None,
         "bypass_triggers": TRUE if hints.bypass_triggers else None,
-        "trigger_creates": [table_name(table) for table in hints.trigger_creates],
+        "trigger_creates": [str(table) for table in hints.trigger_creates],
         "as": hints.as_,
         "claims": dict(hints.claims),
     }
@@ -174,7 +175,3 @@ def _piece(columns: Mapping[str, YamlValue], name: str) -> dict[str, YamlValue]:
     """The entry of a column so far."""
     known = columns.get(name)
     return known if isinstance(known, dict) else {}
-
-
-def _column(name: str) -> str:
-    return name if re.fullmatch(r"[^\s\".(),]+", name) else identifier(name)

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalog.parts import TableRule
-from harness.describe import TableDescription, table_name
+from harness.describe import TableDescription
 from harness.errors import Place, ProjectError
+from harness.project import keys
 from harness.project.model import TableName
+from harness.project.nodes import Scalar
 
 FILE = Path(".adopted.json")
 """Below ``checks/``; hidden, so that it is no check file."""
@@ -56,14 +58,14 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def dumps(descriptions: Iterable[TableDescription], kept: Mapping[str, AdoptedTable] | None = None) -> str:
+def dumps(descriptions: Iterable[TableDescription], kept: Mapping[TableName, AdoptedTable] | None = None) -> str:
     """The record as text, with one line for each table.
 
     The tables in ``kept`` stay as they were recorded.
     """
-    tables = {table_name(each.table): AdoptedTable.of(each) for each in descriptions}
+    tables = {each.table: AdoptedTable.of(each) for each in descriptions}
     pages = {
-        table: {
+        str(table): {
             "description": adopted.description,
             "columns": adopted.columns,
             "checks": [[*rule, entry] for rule, entry in adopted.checks.items()],
@@ -76,11 +78,11 @@ def dumps(descriptions: Iterable[TableDescription], kept: Mapping[str, AdoptedTa
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def load(path: Path) -> dict[str, AdoptedTable]:
+def load(path: Path) -> dict[TableName, AdoptedTable]:
     """Reads the record, by table; empty if there is none. Raises :class:`ProjectError` if it cannot be read."""
     try:
         return {
-            table: AdoptedTable(
+            keys.table.read(Scalar(table, Place(path))): AdoptedTable(
                 page["description"],
                 page["columns"],
                 {TableRule(kind, name): entry for kind, name, entry in page["checks"]},

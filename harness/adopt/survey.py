@@ -31,6 +31,7 @@ from harness.catalog import (
 from harness.describe import CheckEntry, TableDescription, YamlValue, describe, without_casts
 from harness.errors import HarnessError, ProjectError, did_you_mean
 from harness.kinds.privileges import COMMANDS
+from harness.kinds.privileges_parts.statements import on_columns
 from harness.oracle import Answer
 from harness.probes import Interference, interference_of, qualified
 from harness.project.model import TableName
@@ -188,8 +189,7 @@ def _commands(table: Table, role: str, roles: Roles) -> list[str]:
     found = [command for command in COMMANDS if command in granted]
     for command in COMMANDS:
         columns = [grant.column for grant in own if grant.column and grant.privilege == command]
-        if columns:
-            found.append(f"{command} ({', '.join(sorted(columns))})")
+        found += [on_columns(command, columns)] if columns else []
     return found
 
 

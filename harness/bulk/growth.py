@@ -111,10 +111,10 @@ def _matching(context: BulkContext, name: str) -> list[TableName]:
     found = [
         table
         for table in context.tables
-        if fnmatchcase(table.schema, name) or fnmatchcase(table.table, name) or fnmatchcase(str(table), name)
+        if fnmatchcase(table.schema, name) or fnmatchcase(table.table, name) or fnmatchcase(table.plain, name)
     ]
     if not found:
-        known = {word for table in context.tables for word in (table.schema, table.table, str(table))}
+        known = {word for table in context.tables for word in (table.schema, table.table, table.plain)}
         raise ProjectError(
             f"no schema or table {name}{did_you_mean(name, known)}",
             hint="has the schema been applied? harness status",

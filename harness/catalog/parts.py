@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from harness.catalog.model import Catalog, Table
+from harness.grammar import quoted
 
 
 class TableRule(NamedTuple):
@@ -21,7 +22,7 @@ class TableRule(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name}".strip()
+        return f"{self.kind} {quoted(self.name)}" if self.name else self.kind
 
 
 def parts(table: Table) -> Iterator[TableRule]:

@@ -30,6 +30,7 @@ from harness.cli.common import (
     tell,
 )
 from harness.errors import Place, ProjectError
+from harness.grammar import quoted
 from harness.reports.words import counted
 from harness.scaffold import for_the_root
 
@@ -191,29 +192,29 @@ def _progress(tables: Sequence[Table]) -> Iterator[Table]:
 
 def _report(server: Server, adopted: Adoption, files_written: int) -> None:
     survey, filled = adopted.survey, adopted.filled
-    kinds = Counter(kind for each in survey.descriptions.values() for kind in each.kinds())
+    kinds = Counter(check.kind for check in adopted.checks)
     schemas = Counter(each.name.schema for each in survey.tables)
-    checks = f"{counted(kinds.total(), 'check')} beside those of columns"
-    click.echo(f"{server.description}: {counted(len(survey.tables), 'table')}, {checks}")
-    tell(table([(schema, counted(number, "table")) for schema, number in schemas.items()]))
+    click.echo(f"{server.description}: {counted(len(survey.tables), 'table')}, {counted(kinds.total(), 'check')}")
+    tell(table([(quoted(schema), counted(number, "table")) for schema, number in schemas.items()]))
     tell(table([(kind, f"{number:,}") for kind, number in kinds.most_common()]))
     if survey.partitions:
         click.echo(f"{counted(len(survey.partitions), 'partition')}: their rules are those of the partitioned tables")
     undeclarable = [f"{table}: {what}" for table, each in survey.descriptions.items() for what in each.undeclarable]
     undeclarable += [
-        f"{table}: {name}, {why}" for table, each in survey.descriptions.items() for name, why in each.known.items()
+        f"{table}: {quoted(name)}, {why}"
+        for table, each in survey.descriptions.items()
+        for name, why in each.known.items()
     ]
     _listed("what no check could say", undeclarable)
     _listed("not run in scratch databases", survey.skipped)
     _listed("no check of rollbacks, as nothing undoes these migrations", [str(each) for each in adopted.without_down])
-    takers = filled.tables - len(filled.closed)
-    full = takers - len(filled.empty) - len(filled.errors)
-    click.echo(f"{full:,} of {counted(takers, 'table')} could be filled with rows")
+    full = filled.tables - len(filled.empty) - len(filled.closed) - len(filled.errors)
+    click.echo(f"{full:,} of {counted(filled.tables, 'table')} could be filled with rows")
     if filled.hints:
         hinted = counted(len(filled.hints), "table")
         click.echo(f"what triggers want of rows of {hinted} was found by trying: see `rows:` there")
     if kinds["policy"]:
-        of = counted(sum("policy" in each.kinds() for each in survey.descriptions.values()), "table")
+        of = counted(len({check.table for check in adopted.checks if check.kind == "policy"}), "table")
         click.echo(f"policies of {of} are only compared as text: say by row_security who sees what, and it is tried")
     if filled.search_path:
         click.echo(f"functions name things without a schema: search_path is {', '.join(filled.search_path)}")
@@ -238,7 +239,7 @@ def _list_unfilled(filled: FilledTables) -> None:
 
 def _why(name: TableName, blocker: Blocker) -> str:
     above = f"needs {blocker.table}, which has none: " if blocker.table != name else ""
-    return f"{name}: {above}{blocker.reason}"
+    return f"{name}: {above}{blocker.reason.removeprefix(f'{blocker.table} ')}"
 
 
 def _listed(what: str, lines: Sequence[str], shown: int = SHOWN) -> None:

@@ -17,6 +17,7 @@ import click
 
 from harness import files
 from harness.cli.common import load_project, table, target_option, tell
+from harness.grammar import quoted
 from harness.reports.words import counted
 
 if TYPE_CHECKING:
@@ -98,11 +99,13 @@ def _lines(found: Coverage) -> Iterator[str]:
         yield from (f"  undeclared: {part}" for part in each.undeclared)
     if found.triggers:
         yield f"declared, but no check says what it does: {counted(found.triggers, 'trigger')}"
-        yield from (f"  {each.table}  {', '.join(each.triggers)}" for each in found.tables if each.triggers)
+        yield from (
+            f"  {each.table}  {', '.join(map(quoted, each.triggers))}" for each in found.tables if each.triggers
+        )
     texts = [each for each in found.tables if each.policies]
     if texts:
         yield f"policies that are only compared as text, of {counted(len(texts), 'table')} without a row_security:"
-        yield from (f"  {each.table}  {', '.join(each.policies)}" for each in texts)
+        yield from (f"  {each.table}  {', '.join(map(quoted, each.policies))}" for each in texts)
     yield from (f"matches nothing: {check.name}  {check.place}  ({what})" for check, what in found.idle)
 
 

@@ -5,7 +5,7 @@ Not here: whole files and their updates (``adopt``).
 """
 
 from harness.describe.description import TableDescription, describe, without_casts
-from harness.describe.entries import TRUE, CheckEntry, said, table_name
+from harness.describe.entries import TRUE, CheckEntry, said
 from harness.describe.yaml import YamlValue
 
-__all__ = ["TRUE", "CheckEntry", "TableDescription", "YamlValue", "describe", "said", "table_name", "without_casts"]
+__all__ = ["TRUE", "CheckEntry", "TableDescription", "YamlValue", "describe", "said", "without_casts"]

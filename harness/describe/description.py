@@ -90,12 +90,6 @@ class TableDescription:
         """Adds entries to ``checks``, by the names of their rules."""
         self.checks += [(TableRule(kind, name), entry) for name, entry in entries.items()]
 
-    def kinds(self) -> Iterator[str]:
-        """The kind of each check that the file has."""
-        for column in self.columns.values():
-            yield from (key for key in column if key not in ("type", "constraint", "identity"))
-        yield from (next(iter(entry)) for _, entry in self.checks)
-
 
 def describe(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue] | None = None) -> TableDescription:
     """Describes a table of a catalog; ``privileges`` are those of each role that is not the owner.

@@ -12,12 +12,13 @@ from typing import TypeAlias
 from harness.catalog.model import Catalog, Column, Constraint, Exclusion, ForeignKey, Index, Policy, Table, Trigger
 from harness.describe.predicates import readable
 from harness.describe.yaml import YamlValue
+from harness.grammar import quoted
 from harness.kinds.base import default_name
 from harness.kinds.index import with_kind
 from harness.kinds.toolkit.constraints import timing
 from harness.kinds.toolkit.key_expressions import default_names, expressions
 from harness.probes.statement import identifier
-from harness.project import TableName, sql
+from harness.project import sql
 
 CheckEntry: TypeAlias = dict[str, YamlValue]
 TRUE = "true"
@@ -108,10 +109,10 @@ def implying_key(table: Table, index: Index) -> str | None:
 
 def foreign_key_entry(catalog: Catalog, table: Table, constraint: ForeignKey) -> CheckEntry:
     parent = catalog.tables.get(constraint.references)
-    references = table_name(constraint.references)
+    references = str(constraint.references)
     if parent is None or constraint.referenced_columns != parent.primary_key:
-        references += f" ({', '.join(map(_part, constraint.referenced_columns))})"
-    limited = f" ({', '.join(constraint.on_delete_columns)})" if constraint.on_delete_columns else ""
+        references += f" ({', '.join(map(quoted, constraint.referenced_columns))})"
+    limited = f" ({', '.join(map(quoted, constraint.on_delete_columns))})" if constraint.on_delete_columns else ""
     default = default_name(table.name, constraint.columns, "fkey")
     entry: Mapping[str, YamlValue] = {
         "foreign_key": list(constraint.columns),
@@ -199,12 +200,3 @@ def row_security_entries(table: Table) -> list[CheckEntry]:
         said({"row_security": f"without a policy that permits it, {who} sees or writes a row", "as": role, **keys})
         for role, who in asking.items()
     ]
-
-
-def table_name(name: TableName) -> str:
-    """``schema.table`` as check files have it, with quotes where they are needed to read it back."""
-    return f"{_part(name.schema)}.{_part(name.table)}"
-
-
-def _part(name: str) -> str:
-    return name if re.fullmatch(r'[^\s".(),]+', name) else '"' + name.replace('"', '""') + '"'

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
 from harness import grammar
 from harness.errors import HarnessError, MigrationError, Place, StatementError, TargetError
@@ -146,8 +145,8 @@ def _with_base(error: StatementError) -> HarnessError:
     if error.sqlstate in _MISSING:
         extension = extension_of(error.message)
         advice = (
-            f"it belongs to an extension: write create extension {_quoted(extension)}; into an SQL file under base: in "
-            "project.yml (harness adopt takes it as --base FILE)"
+            f"it belongs to an extension: write create extension {grammar.quoted(extension)}; into an SQL file under "
+            "base: in project.yml (harness adopt takes it as --base FILE)"
             if extension
             else "what the platform brings (roles, schemas, functions) belongs into an SQL file under base: in "
             "project.yml"
@@ -240,7 +239,7 @@ def require_named_roles(connection: Connection, parts: Sequence[ParsedPart]) -> 
             missing,
             f"there is no role {_first_and_others(missing)}, and nothing makes it",
             hint="make what the platform brings in an SQL file under base: in project.yml: "
-            + " ".join(f"create role {_quoted(name)} nologin;" for name in missing),
+            + " ".join(f"create role {grammar.quoted(name)} nologin;" for name in missing),
         )
 
 
@@ -277,7 +276,3 @@ def _roles_in(statement: FileStatement) -> Iterator[str]:
     if kind == "grant_role_stmt":
         yield from (each.access_priv.priv_name for each in node.granted_roles)
     yield from (child.rolename for child in grammar.walk(node, "RoleSpec") if child.rolename)
-
-
-def _quoted(name: str) -> str:
-    return name if name.isidentifier() and name.islower() else sql.Identifier(name).as_string()

@@ -15,6 +15,7 @@ from itertools import chain
 
 from harness.catalog.model import Table
 from harness.generation.statements import insert_together
+from harness.grammar import quoted, unquoted
 from harness.oracle.introspection import FunctionSource
 from harness.probes import UNTRIED, Function, Insert, ServerError, SqlStatement, function_of
 from harness.project import TableName, Values, sql
@@ -42,9 +43,9 @@ class Attempt:
     def blocker(self, table: Table) -> Blocker:
         """The error in words, with the name of the ``table``'s trigger that raised it."""
         outermost = [name for _, name in running(self.error)[-1:]]
-        fired = [each.name for each in table.triggers if _unquoted(function_of(each.function)[1]) in outermost]
-        by = f" (trigger {' or '.join(fired)})" if fired else ""
-        return Blocker(self.insert.table, f"{self.error}{by}")
+        fired = [each.name for each in table.triggers if unquoted(function_of(each.function)[1]) in outermost]
+        by = f" (trigger {' or '.join(map(quoted, fired))})" if fired else ""
+        return Blocker(self.insert.table, f"{self.error.said(self.insert.table)}{by}")
 
     @property
     def rows_before(self) -> list[Insert]:
@@ -122,11 +123,7 @@ def functions(table: Table, attempt: Attempt) -> list[Function]:
 def running(error: ServerError) -> list[Function]:
     """The functions that were running, without the one that tries probes."""
     found = [(schema, name) for schema, name in error.functions if not name.startswith("harness_")]
-    return [(_unquoted(schema) if schema else None, _unquoted(name)) for schema, name in found]
-
-
-def _unquoted(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name
+    return [(unquoted(schema) if schema else None, unquoted(name)) for schema, name in found]
 
 
 def _suspected(table: Table, attempt: Attempt) -> list[Function]:

@@ -93,7 +93,7 @@ class Case:
         return [
             each
             for each in self.pools.catalog.tables.values()
-            if each.name != self.table.name and ({str(each.name).lower(), each.name.table.lower()} & names)
+            if each.name != self.table.name and ({each.name.plain.lower(), each.name.table.lower()} & names)
         ]
 
     def view_values(self, name: str) -> list[str]:

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from harness.catalog import Catalog, Missing, Table, TableRule
 from harness.generation.draft import Draft
+from harness.grammar import quoted
 from harness.kinds.subject import Begun, Fact, RacesStrategy, RowPair, ScenarioStrategy, Subject, Unreliable, inserted
 from harness.probes import (
     Delete,
@@ -195,7 +196,8 @@ def one_line(text: str) -> str:
 
 def column_list(columns: Sequence[str], last: str = "{}") -> str:
     """``(a, b)``; the last column is written as ``last`` says, for example ``{} without overlaps``."""
-    return f"({', '.join([*columns[:-1], *(last.format(each) for each in columns[-1:])])})"
+    names = [*map(quoted, columns)]
+    return f"({', '.join([*names[:-1], *(last.format(each) for each in names[-1:])])})"
 
 
 def default_name(table: TableName, columns: Sequence[str], suffix: str) -> str:

@@ -17,7 +17,7 @@ from harness.kinds.privileges_parts.statements import FORMS, OBJECT, Object
 from harness.kinds.row_access.acting_roles import ActsAsRoles
 from harness.kinds.row_access.recursion import recursions
 from harness.probes import Accepted, Execute, Expected, Probe, Refused, Scenario
-from harness.project.keys import FrozenDict, key, listed, mapping, names, one_of, text
+from harness.project.keys import FrozenDict, column_names, key, listed, mapping, names, one_of, text
 
 COMMANDS = statements.COMMANDS["view"]
 _OF_COLUMNS = re.compile(r"(select|insert|update|references)\s*\((.*)\)", re.IGNORECASE)
@@ -158,7 +158,7 @@ class PrivilegesKind(ActsAsRoles):
         columns: dict[str, list[str]] = {}
         for privilege, column in ((grant.privilege, grant.column) for grant in own if grant.column):
             columns.setdefault(privilege, []).append(column)
-        of_columns = {f"{privilege} ({', '.join(sorted(names))})" for privilege, names in columns.items()}
+        of_columns = {statements.on_columns(*each) for each in columns.items()}
         if role == "public":
             whole = {grant.privilege for grant in own if not grant.column}
         else:
@@ -259,14 +259,14 @@ def _writes(table: Table, column: Column) -> dict[str, str]:
 
 def _columns(entry: str) -> tuple[str, ...]:
     found = _OF_COLUMNS.fullmatch(entry)
-    return tuple(column.strip() for column in found[2].split(",")) if found else ()
+    return column_names(found[2]) if found else ()
 
 
 def _tidy(command: str) -> str:
     found = _OF_COLUMNS.fullmatch(command.strip())
     if not found:
         return command.strip().lower()
-    return f"{found[1].lower()} ({', '.join(sorted(_columns(command.strip())))})"
+    return statements.on_columns(found[1].lower(), _columns(command.strip()))
 
 
 def _listed(commands: frozenset[str]) -> str:

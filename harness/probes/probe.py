@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.catalog.model import Table
+from harness.grammar import quoted
 from harness.probes.reply import CASTS_EMPTY_TEXT, Reply, ServerError, function_of, is_same
 from harness.probes.statement import Delete, SqlStatement, Update
 from harness.project.model import TableName
@@ -82,9 +83,9 @@ class Refused:
     def __str__(self) -> str:
         states = " or ".join(self.sqlstates)
         if self.constraint:
-            return f"refused by {self.constraint} ({states})"
+            return f"refused by {quoted(self.constraint)} ({states})"
         if self.sqlstates == ("23502",) and self.column:
-            return f"refused by NOT NULL of {self.column} ({states})"
+            return f"refused by NOT NULL of {quoted(self.column)} ({states})"
         return f"refused with {states}"
 
 

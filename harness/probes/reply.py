@@ -17,6 +17,7 @@ import psycopg
 from psycopg.errors import Diagnostic
 
 from harness.catalog.model import Catalog
+from harness.grammar import quoted, unquoted
 from harness.project.model import TableName
 
 INSUFFICIENT_PRIVILEGE = "42501"
@@ -109,7 +110,7 @@ class ServerError:
             verb = command.split()[0].lower()
             also = ["update"] if verb == "insert" and "do update" in statement.lower() else []
             for event in ("insert", "update", "delete") if verb == "merge" else (verb, *also):
-                yield _unquoted(schema) or None, _unquoted(table), event
+                yield unquoted(schema) or None, unquoted(table), event
 
     @property
     def of_empty_text(self) -> bool:
@@ -126,13 +127,18 @@ class ServerError:
         return ((self.table_name, self.constraint), *([self.partition] if self.partition else []))
 
     def __str__(self) -> str:
+        return self.said()
+
+    def said(self, table: TableName | None = None) -> str:
+        """The error in words; a rule that is not of this ``table`` is named with its own."""
+        of = f" of {self.table_name}" if table and self.table_name not in (None, table) else ""
         if self.sqlstate == LOST:
             return f"taken away: {self.message}"
         refused = "refused at COMMIT" if self.at_commit else "refused"
         if self.constraint:
-            return f"{refused} by {self.constraint} ({self.sqlstate})"
+            return f"{refused} by {quoted(self.constraint)}{of} ({self.sqlstate})"
         if self.sqlstate == "23502" and self.column:
-            return f"{refused} by NOT NULL of {self.column} ({self.sqlstate})"
+            return f"{refused} by NOT NULL of {quoted(self.column)}{of} ({self.sqlstate})"
         return f"{refused} with {self.sqlstate}: {self.message}"
 
 
@@ -146,10 +152,6 @@ class Reply:
     refusal: ServerError | None
     rows: int = 0
     then: str | None = None
-
-
-def _unquoted(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def of_diagnostic(diag: Diagnostic) -> ServerError:

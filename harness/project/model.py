@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import Place, one_of
+from harness.grammar import quoted
 from harness.project.shared import Shared
 
 Values = Mapping[str, str | None]
@@ -25,12 +26,17 @@ Tuple = tuple[str | None, ...]
 
 @dataclass(frozen=True, order=True)
 class TableName:
-    """A table as people write it, ``schema.table``, unquoted."""
+    """A table; as a text ``schema.table`` as PostgreSQL writes it, in quotes where they are needed."""
 
     schema: str
     table: str
 
     def __str__(self) -> str:
+        return f"{quoted(self.schema)}.{quoted(self.table)}"
+
+    @property
+    def plain(self) -> str:
+        """The name without quotes, as people type it."""
         return f"{self.schema}.{self.table}"
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from harness.errors import ProjectError, did_you_mean
+from harness.grammar import unquoted
 from harness.project import sql, sqltext
 from harness.project.frozen_dict import FrozenDict
 from harness.project.model import TableName
@@ -114,7 +115,7 @@ def table_columns(node: Node) -> tuple[TableName, tuple[str, ...]]:
     listed = _COLUMNS.fullmatch(rest)
     if rest and not listed:
         raise expected(what, node)
-    return found, tuple(_unquoted(part) for part in re.findall(_PART, listed[1])) if listed else ()
+    return found, tuple(unquoted(part) for part in re.findall(_PART, listed[1])) if listed else ()
 
 
 def _table_and_rest(node: Node, what: str) -> tuple[TableName, str]:
@@ -125,11 +126,12 @@ def _table_and_rest(node: Node, what: str) -> tuple[TableName, str]:
         # A check file stands in the folder of its module, whose schema most often has the same name.
         schema = node.place.path.parent.name or "public"
         raise expected(what, node, hint=f"with its schema: {schema}.{text}" if re.fullmatch(r"\w+", text) else None)
-    return TableName(_unquoted(found[1]), _unquoted(found[2])), text[found.end() :]
+    return TableName(unquoted(found[1]), unquoted(found[2])), text[found.end() :]
 
 
-def _unquoted(part: str) -> str:
-    return part[1:-1].replace('""', '"') if part.startswith('"') else part
+def column_names(written: str) -> tuple[str, ...]:
+    """The names in ``a, "Two Words"``; those that need no quotes to be told apart may also be without."""
+    return tuple(unquoted(each.strip()) for each in re.findall(r'\s*"(?:[^"]|"")+"\s*|[^",]+', written))
 
 
 @reader("a text, a list or a mapping", {})

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from harness.errors import Place, ProjectError, did_you_mean
+from harness.grammar import quoted
 from harness.project.nodes import (
     ListNode,
     MappingNode,
@@ -61,9 +62,9 @@ def is_use(entry: Node) -> bool:
 
 def own_arguments(table: tuple[str, str] | None, module: str, place: Place) -> dict[str, Node]:
     """The values of :data:`OWN` for the checks of a table, or of a module."""
-    texts = {"schema": _quoted(table[0] if table else module)}
+    texts = {"schema": quoted(table[0] if table else module)}
     if table:
-        texts |= {"table": ".".join(map(_quoted, table)), "table_name": table[1]}
+        texts |= {"table": ".".join(map(quoted, table)), "table_name": table[1]}
     return {name: Scalar(text, place, quoted=True) for name, text in texts.items()}
 
 
@@ -234,11 +235,6 @@ def _filled_text(scalar: Scalar, values: Arguments) -> Scalar:
 
 def _name(found: re.Match[str]) -> str:
     return str(found["word"] or found["braced"])
-
-
-def _quoted(name: str) -> str:
-    """A name as SQL reads it, in quotes where it has to be."""
-    return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) else '"' + name.replace('"', '""') + '"'
 
 
 def _is_empty(node: Node) -> bool:

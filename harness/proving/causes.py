@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from harness.catalog.model import Catalog
 from harness.declarations import DeclaredCheck
+from harness.grammar import quoted
 from harness.probes import Execute, Probe, Scenario, ServerError, SqlStatement, identifier, qualified
 from harness.project.model import TableName
 
@@ -37,13 +38,12 @@ class Cause:
 
     def __str__(self) -> str:
         error = f": {self.refusal}" if self.refusal else ""
+        names = ", ".join(map(quoted, self.names))
         if self.fails and self.refusal:
-            return (
-                f"{self.what} {', '.join(self.names)}, which fails with {self.refusal.sqlstate}: {self.refusal.message}"
-            )
+            return f"{self.what} {names}, which fails with {self.refusal.sqlstate}: {self.refusal.message}"
         if len(self.names) == 1:
-            return f"{self.what} {self.names[0]}, of which no check says what it does{error}"
-        return f"{self.what}s {', '.join(self.names)}, of which no check says what they do{error}"
+            return f"{self.what} {names}, of which no check says what it does{error}"
+        return f"{self.what}s {names}, of which no check says what they do{error}"
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class Findings:
             self.broken.insert(0, counterexample(check, trial.failure, undeclared.catalog))
         elif trial.setup_refused is not None and not trial.shown:
             by = f"; {replace(trial.causes[SETUP], refusal=None)}" if SETUP in trial.causes else ""
-            self.reason = f"no scenario could be built: its rows were {trial.setup_refused}{by}"
+            self.reason = f"no scenario could be built: its rows were {trial.setup_refused.said(check.table)}{by}"
         elif trial.untried is not None:
             self.reason = f"it could not be tried: {trial.untried.message}"
         elif trial.scenarios == 0:

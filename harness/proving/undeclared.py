@@ -14,7 +14,7 @@ from itertools import chain
 
 from harness.catalog import Catalog, Table, TableRule, grouped, own_enforced, without
 from harness.declarations import DECLARED, DeclaredCheck
-from harness.describe import describe, table_name, yaml
+from harness.describe import describe, yaml
 from harness.probes import Probe, Refused, ServerError, SqlStatement, function_of
 from harness.project.model import TableName
 
@@ -75,7 +75,7 @@ class UndeclaredRules:
             found = [part for part in self._parts.get(name, ()) if self._check(name, part) is check]
             if found:
                 own = self.catalog.tables[name]
-                yield own, _entries(self.catalog, own, found, {} if own is table else {"table": table_name(name)})
+                yield own, _entries(self.catalog, own, found, {} if own is table else {"table": str(name)})
 
     def _check(self, table: TableName, part: TableRule) -> DeclaredCheck | None:
         """The check that reports a rule of a table: it is not known, and no check gives it another name."""

@@ -64,7 +64,7 @@ def enums_by_type(enums: Iterable[EnumShape]) -> Mapping[str, EnumShape]:
     """Enum types by their names as columns have them, with schema and without."""
     found: dict[str, EnumShape] = {}
     for each in enums:
-        found[str(each.name)] = each
+        found[each.name.plain] = each
         found.setdefault(each.name.table, each)
     return found
 

@@ -332,8 +332,8 @@ def test_sizes_of_named_tables_and_of_their_empty_parents(database: tuple[Server
         def chosen(*names: str) -> dict[str, int]:
             return {str(table): rows for table, rows in sizes(context, 7, names).items()}
 
-        assert chosen() == {"t.a": 7, "t.b": 7, "t.full": 7, "u.c": 7}
+        assert chosen() == {"t.a": 7, "t.b": 7, 't."full"': 7, "u.c": 7}
         assert chosen("b") == {"t.b": 7, "t.a": 7}
-        assert chosen("u", "t.f*") == {"u.c": 7, "t.full": 7}
+        assert chosen("u", "t.f*") == {"u.c": 7, 't."full"': 7}
         with pytest.raises(ProjectError, match=r"no schema or table t\.fill; did you mean 't\.full'\?"):
             chosen("t.fill")

@@ -102,7 +102,7 @@ def test_bind_changes_nothing_but_variables(text: str, literal: str) -> None:
 def test_tables() -> None:
     text = """with c as (select from "T".a) select from c join t.b as x using (id) where exists (table t.b) or id in (
         select id from other)"""
-    assert sorted(map(str, sql.tables(text))) == ["T.a", "t.b"]
+    assert sorted(map(str, sql.tables(text))) == ['"T".a', "t.b"]
     assert sql.tables("select 1;") == ()
 
 

@@ -137,7 +137,7 @@ def test_the_names_of_rows(tmp_path: Path) -> None:
     found = project(tmp_path, 'type_names:\n  shop.orders: Order\n  \'"a.b"."c"\': Line2\n').type_names
     assert found == {
         "shop.orders": RowName(TableName("shop", "orders"), "Order", Place(Path("x"))),
-        "a.b.c": RowName(TableName("a.b", "c"), "Line2", Place(Path("x"))),
+        '"a.b".c': RowName(TableName("a.b", "c"), "Line2", Place(Path("x"))),
     }
     assert [str(each.place) for each in found.values()] == ["project.yml:4:16", "project.yml:5:16"]
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from harness.catalog.model import ForeignKey
 from harness.kinds.base import Fact, TableName, column_list
-from harness.project.keys import Reader, text
+from harness.project.keys import Reader, column_names, text
 from harness.project.nodes import Node, expected
 
 _ACTION = re.compile(r"(no action|restrict|cascade|set null|set default)(?:\s*\(([^()]+)\))?", re.IGNORECASE)
@@ -20,7 +20,7 @@ def _read_action(what: str, node: Node) -> str:
     found = _ACTION.fullmatch(text.read(node).strip())
     if not found:
         raise expected(what, node)
-    columns = [column.strip() for column in found[2].split(",")] if found[2] else []
+    columns = column_names(found[2] or "")
     return found[1].lower() + (f" {column_list(columns)}" if columns else "")
 
 

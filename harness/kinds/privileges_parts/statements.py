@@ -7,11 +7,11 @@ have to reach a row.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.roles import DEFAULTS, Granted
-from harness.kinds.base import Draft, Missing, Subject, Values, identifier, literal, qualified
+from harness.kinds.base import Draft, Missing, Subject, Values, column_list, identifier, literal, qualified
 from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, draw_reachable
 from harness.kinds.row_access.principal import says
 from harness.kinds.row_security import RowSecurityKind
@@ -100,6 +100,11 @@ def known_commands(on: Object | None) -> tuple[str, ...]:
     of_tables = (*COMMANDS["view"], "maintain", "usage", "execute")
     of_others = (f"{each} on {kind}" for each in ("usage", "create", *of_tables) for kind in _DEFAULT_KINDS)
     return (*of_tables, *of_others)
+
+
+def on_columns(command: str, columns: Iterable[str]) -> str:
+    """Returns a privilege on columns as people write it: ``update (notes, status)``."""
+    return f"{command} {column_list(sorted(columns))}"
 
 
 def _read(node: Node) -> Object:

@@ -207,7 +207,7 @@ def compared_columns(subject: Subject, predicates: Sequence[str]) -> list[OwnerC
     Raises :class:`~harness.catalog.model.Missing` for a column that the table lacks, unless it may be of a subquery.
     """
     for column in (each for text in predicates if not _SELECTS.search(text) for each in sql.column_refs(text)):
-        if column.qualifier in (None, subject.table.name.table, str(subject.table.name)):
+        if column.qualifier in (None, subject.table.name.table, subject.table.name.plain):
             subject.table.column(column.name)
     mentioned = frozenset(name for text in predicates for name in sql.columns(text))
     pairs = dict.fromkeys(pair for text in predicates for pair in sql.equalities(text))
@@ -237,7 +237,7 @@ def _owner_column(
 
 def _has(table: Table, column: sql.ColumnRef) -> bool:
     """Whether a predicate that names this column by a table means this table."""
-    is_meant = column.qualifier in (table.name.table, str(table.name))
+    is_meant = column.qualifier in (table.name.table, table.name.plain)
     return is_meant and any(known.name == column.name for known in table.columns)
 
 

@@ -227,11 +227,7 @@ def _columns_of(index: Index, readable: Mapping[str, Field]) -> tuple[Field, ...
 
 
 def _columns(key: str) -> tuple[str, ...]:
-    return sql.columns(key) if not sql.is_name(key) else (_unquoted(key),)
-
-
-def _unquoted(key: str) -> str:
-    return key[1:-1].replace('""', '"') if key.startswith('"') else key
+    return sql.columns(key) if not sql.is_name(key) else (grammar.unquoted(key),)
 
 
 def _terms(index: Index, columns: Sequence[Field]) -> tuple[str, ...]:
@@ -244,11 +240,11 @@ def _term(key: str, columns: Sequence[Field]) -> str:
     """A key of an index, equal to the same of the placeholders: ``lower(email) = lower(%(email)s)``."""
     by_name = {each.name: each for each in columns}
     if sql.is_name(key):
-        return equal([by_name[_unquoted(key)]])[0]
+        return equal([by_name[grammar.unquoted(key)]])[0]
     parts, last = [], 0
     for token in grammar.tokens(key):
-        if _unquoted(token.text) in by_name and not re.match(r"\s*[(.]", key[token.end :]):
-            field = by_name[_unquoted(token.text)]
+        if grammar.unquoted(token.text) in by_name and not re.match(r"\s*[(.]", key[token.end :]):
+            field = by_name[grammar.unquoted(token.text)]
             parts += [escaped(key[last : token.start]), f"%({parameter_name(field.name)})s::{field.column.base_type}"]
             last = token.end
     return f"{escaped(key)} = {''.join([*parts, escaped(key[last:])])}"
