@@ -75,6 +75,8 @@ class HintFinder:
         self._given_up: dict[TableName, Blocker] = {}
         self._memo = Memo()
         self._until = 0
+        self._in_vain: dict[object, Mapping[TableName, RowHints]] = {}
+        """The hints that were known, by the table and the place where rows are refused, when none more was found."""
 
     def fill(self, name: TableName) -> Blocker | None:
         """None if a row of the table, with all it refers to, is accepted; else what refuses it."""
@@ -110,6 +112,7 @@ class HintFinder:
     def retry(self) -> None:
         """Has tables that were given up tried again."""
         self._given_up.clear()
+        self._in_vain.clear()
 
     def _fill(self, name: TableName) -> Blocker | None:
         for _ in range(HINTS):
@@ -139,8 +142,21 @@ class HintFinder:
             ]
             # Of those refused at one place the last will do: the first ones are the simplest, and equal by chance.
             places = {innermost(each.error) or each.error.constraint: each for each in refused}
-            if len(refused) < 2 or not any(self._search(each, strict=True) for each in reversed(places.values())):
+            cases = reversed(places.items())
+            if len(refused) < 2 or not any(self._search_strictly(each, place) for place, each in cases):
                 return
+
+    def _search_strictly(self, attempt: Attempt, place: object) -> bool:
+        """Searches hints for all rows of a table, unless that was in vain before, for rows that refer to it."""
+        above = ancestors(self._pools.catalog, attempt.insert.table)
+        known = {name: self._pools.hints(name) for name in above}
+        where = attempt.insert.table, place
+        if self._in_vain.get(where) == known:
+            return False
+        found = self._search(attempt, strict=True)
+        if not found and self._trials.spent < self._until:
+            self._in_vain[where] = known
+        return found
 
     def _is_by_functions(self, attempt: Attempt) -> bool:
         """Whether functions refused the row: their texts may contain hints."""

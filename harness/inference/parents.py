@@ -106,7 +106,7 @@ def conflicting_value(case: Case) -> tuple[TableName, RowHints] | None:
             kept = []
             for value in options(case, table, name):
                 before = _with_value(case, place, row, name, value)
-                if case.is_valid_setup(before) and case.passes(case.error(before)):
+                if case.passes(case.error(before)) and case.is_valid_setup(before):
                     kept.append(value)
             if kept:
                 return row.table, RowHints(values={name: tuple(kept[-KEPT:])})

@@ -116,11 +116,10 @@ def _first(case: Case, other: Table, known: Values, tried: Sequence[NewRow]) -> 
     for more in tried:
         rows = case.trials.inserts(other.name, {**known, **more}, case.attempt.rows_before)
         before = (*case.attempt.before, *rows)
-        if not rows or not case.is_valid_setup(before):
-            continue
-        error = case.error(before)
+        error = case.error(before) if rows else case.attempt.error
         if error is None:
             return more, None
-        if progress is None and got_further(case.table, error, case.attempt.error):
+        # An error of the rows before it is none of the row.
+        if progress is None and got_further(case.table, error, case.attempt.error) and case.is_valid_setup(before):
             progress = more
     return None, progress

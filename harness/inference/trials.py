@@ -102,14 +102,36 @@ class Trials:
         # Statements with the same setup share one.
         for _, group in itertools.groupby(tries, key=lambda each: tuple(map(id, each[0]))):
             same = list(group)
-            self.spent += len(same)
-            probes = tuple(Probe(statement, Accepted(), "a row") for _, statement in same)
-            answer = self._session.replies(self._as_text(Scenario(tuple(same[0][0]), probes, waits=True), row))
-            if isinstance(answer, ServerError):
-                found += [answer] * len(same)
-            else:
-                found += [each.refusal for each in answer]
+            found += self._answers(self._tried(same[0][0], [statement for _, statement in same], row))
         return found
+
+    def errors_supposing(
+        self, table: TableName, hints: Sequence[RowHints], before: Sequence[SqlStatement], statement: SqlStatement
+    ) -> list[ServerError | None]:
+        """The errors of a statement behind others, once with each of some hints for a table."""
+        scenarios = []
+        for each in hints:
+            with self.supposing(table, each):
+                scenarios.append(self._tried(before, [statement]))
+        found: list[ServerError | None] = []
+        # Of most tables the statements before stay the same, whoever writes the row: they are sent once.
+        for _, same in itertools.groupby(scenarios, key=lambda each: each.setup):
+            first, *others = same
+            found += self._answers(replace(first, probes=(*first.probes, *(one.probes[0] for one in others))))
+        return found
+
+    def _tried(
+        self, before: Sequence[SqlStatement], statements: Sequence[SqlStatement], row: Values | None = None
+    ) -> Scenario:
+        probes = tuple(Probe(statement, Accepted(), "a row") for statement in statements)
+        return self._as_text(Scenario(tuple(before), probes, waits=True), row)
+
+    def _answers(self, scenario: Scenario) -> list[ServerError | None]:
+        self.spent += len(scenario.probes)
+        answer = self._session.replies(scenario)
+        if isinstance(answer, ServerError):
+            return [answer] * len(scenario.probes)
+        return [each.refusal for each in answer]
 
     def culprit(self, scenario: Scenario) -> Attempt | Blocker | None:
         """The first statement of a scenario that is refused; None if its row is accepted and exists then."""

@@ -23,6 +23,9 @@ from harness.solver.row_hints import RowHints
 SAMPLES = ("7919", "00000000-0000-4000-8000-000000007919", "1", "true", "2000-01-01")
 """Values that one or another type can have, where any value of a setting will do: no drawn key is one by chance."""
 
+TOGETHER = 60
+"""Users that are tried at once, on one row."""
+
 LITERALS = 12
 """Constants of the functions that are tried as values of a setting."""
 
@@ -34,7 +37,13 @@ def user(case: Case) -> RowHints | None:
     """A setting that the functions read has to have a value, or a role that they name has to write the row."""
     roles = (RowHints(as_=role) for role in case.pools.introspection.role_names() if role in case.constants.literals)
     found = (*_claims(case.trials, case.table, case.bodies, _values(case)), *roles)
-    return next((hints for hints in found if _helps(case, hints)), None)
+    for start in range(0, len(found), TOGETHER):
+        some, attempt = found[start : start + TOGETHER], case.attempt
+        errors = case.trials.errors_supposing(case.table.name, some, attempt.before, attempt.statement)
+        for hints, error in zip(some, errors, strict=True):
+            if _helps(case, hints, error):
+                return hints
+    return None
 
 
 def assumed(case: Case) -> RowHints | None:
@@ -82,8 +91,8 @@ def of_default(trials: Trials, table: Table) -> RowHints | None:
     return None
 
 
-def _helps(case: Case, hints: RowHints) -> bool:
-    """Whether the refused row, and then all others, pass with these hints: one row is sooner tried.
+def _helps(case: Case, hints: RowHints, first: ServerError | None) -> bool:
+    """Whether the refused row, of which ``first`` is the error with these hints, and then all others pass with them.
 
     Rows in which a claim is empty need not: which values the columns may have can be found next.
     """
@@ -96,9 +105,9 @@ def _helps(case: Case, hints: RowHints) -> bool:
     def is_empty(row: SqlStatement) -> bool:
         return isinstance(row, Insert) and not all(row.values.get(name) for name in named)
 
+    if not (is_empty(case.attempt.insert) or passes(first)):
+        return False
     with case.trials.supposing(case.table.name, hints):
-        if not (is_empty(case.attempt.insert) or passes(case.error(case.attempt.before))):
-            return False
         rows = case.trials.patiently(case.trials.row(case.table.name), FEW)
         errors = case.trials.errors(rows)
     pairs = [(row, error) for (_, row), error in zip(rows, errors, strict=True)]
