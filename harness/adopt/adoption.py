@@ -15,6 +15,7 @@ from typing import Literal
 import yaml as pyyaml
 
 from harness.adopt import check_file, record
+from harness.adopt.asking import Asked, ask
 from harness.adopt.edit import Editor
 from harness.adopt.filling import FilledTables, Tell, entry, fill
 from harness.adopt.project_texts import ROLLBACK, SQLFLUFF, ProjectTexts, SchemaSource, render
@@ -197,7 +198,7 @@ def adopt(
 
     ``target`` is what ``project.yml`` is to name. Raises what building the schema raises.
     """
-    found = described(server, project, schemas)
+    found = describe_tables(server, project, schemas)
     steps = project.adopted.steps if project.adopted else ()
     without_down = tuple(step.path for step in steps if step.down is None)
     undone = rollback_check(found) if steps and not without_down else {}
@@ -205,13 +206,13 @@ def adopt(
     loaded = from_text(project.root, texts[Path(FILE)], base=project.base, adopted=project.adopted)
     files = ProjectTexts(loaded, texts)
     filled = fill_tables(server, files, found, found.descriptions, tell)
-    found = replace(
-        found,
-        descriptions={
-            name: replace(each, rows=entry(filled.hints[name])) if name in filled.hints else each
-            for name, each in found.descriptions.items()
-        },
-    )
+    errors = {**found.errors}
+    asked = ask(server, files, found, filled, errors)
+    hinted: dict[TableName, Asked] = {table: {"rows": entry(hints)} for table, hints in filled.hints.items()}
+    described = {
+        name: replace(each, **hinted.get(name, {}), **asked.get(name, {})) for name, each in found.descriptions.items()
+    }
+    found = replace(found, descriptions=described, errors=errors)
     source = replace(source, search_path=source.search_path or filled.search_path)
     texts = project_texts(found, project.name, source, target) | undone
     if not (project.root / SETTINGS).exists():
@@ -241,7 +242,7 @@ def update(
 ) -> Refreshed:
     """Brings a project up to date with its schema; to ``add`` changes nothing that its files say."""
     before = ProjectTexts(project)
-    found = described(server, project, schemas)
+    found = describe_tables(server, project, schemas)
     changes = add(before, found) if way == "add" else refresh(before, found)
     texts = before.with_changes(changes.files)
     # No rule of the catalog says what a new trigger needs of rows.
@@ -255,7 +256,7 @@ def update(
     return Refreshed(texts.with_changes(hints.files), changes, hints, filled)
 
 
-def described(server: Server, project: Project, schemas: Sequence[str]) -> Survey:
+def describe_tables(server: Server, project: Project, schemas: Sequence[str]) -> Survey:
     """Builds the schema and describes its tables. Raises what building it raises."""
     draws.make_reproducible()  # values are drawn from here on
     with workspace(server, project, project.modules) as space:

@@ -45,7 +45,9 @@ def document(description: TableDescription) -> str:
         lines.append("columns:" if description.columns else "columns: {}")
     for name, column in description.columns.items():
         lines += column_lines(name, column)
-    entries = [entry for _, entry in description.checks] + ([description.rows] if description.rows else [])
+    claims: CheckEntry = {"claims": description.claims} if description.claims else {}
+    entries = [{**entry, **claims} if "privileges" in entry else entry for _, entry in description.checks]
+    entries += [*description.sightless, *filter(None, [description.rows])]
     if entries:
         lines.append("checks:")
         lines += _checks(entries)

@@ -6,11 +6,14 @@ Not here: roles that are made for scratch databases, and dropped (``global_objec
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import psycopg
+
+from harness.catalog.model import Policy
 
 DEFAULTS = "defaults of"
 """The kind for default privileges on objects that a role will create (ALTER DEFAULT PRIVILEGES)."""
@@ -112,6 +115,15 @@ class Roles:
     def acts_as(self, role: str, other: str) -> bool:
         """Whether a role has what is granted to another one: it is that role, or a member that inherits."""
         return role == other or bool(self._asked("select pg_has_role(%s, %s, 'usage')", role, other))
+
+    def permitting(self, role: str, policies: Iterable[Policy]) -> list[Policy]:
+        """The policies, of some, that permit something to a role."""
+        permissive = (policy for policy in policies if policy.permissive)
+        return [each for each in permissive if any(of == "public" or self.acts_as(role, of) for of in each.roles)]
+
+    def may_reach(self, role: str, policies: Iterable[Policy]) -> bool:
+        """Whether one of some policies permits a role to read, change or delete a row."""
+        return any(policy.command != "insert" for policy in self.permitting(role, policies))
 
     def on_table(self, role: str, table: str, privilege: str) -> bool:
         """Whether a role has a privilege on a table (its quoted name), itself, by membership or by PUBLIC."""

@@ -71,6 +71,8 @@ class TableDescription:
     - ``known`` are rules that no kind of check can state, by name, each with the reason; ``undeclarable`` are other
       properties that no check can state.
     - ``rows`` is the entry of row hints, which are found by trying and not in the catalog.
+    - ``claims`` are those of the roles of ``privileges``, ``sightless`` the entries of roles that no policy lets see a
+      row: found by trying, too.
     - ``undeclared`` is said of a table of the platform, of which only what the project added is described.
     - of a ``partition`` the file states no columns: they are those of the partitioned table.
     """
@@ -83,6 +85,8 @@ class TableDescription:
     known: dict[str, str] = field(default_factory=dict)
     undeclarable: list[str] = field(default_factory=list)
     rows: CheckEntry | None = None
+    claims: Mapping[str, YamlValue] = field(default_factory=dict)
+    sightless: Sequence[CheckEntry] = ()
     undeclared: str | None = None
     partition: bool = False
 

@@ -18,6 +18,7 @@ from harness.inference.case import FEW, Case
 from harness.inference.trials import Trials
 from harness.probes import UNTRIED, Insert, ServerError, SqlStatement, claim_variables
 from harness.project import sql
+from harness.solver.pools import Pools
 from harness.solver.row_hints import RowHints
 
 SAMPLES = ("7919", "00000000-0000-4000-8000-000000007919", "1", "true", "2000-01-01")
@@ -36,7 +37,7 @@ _KEYS = re.compile(r"((?:->\s*'\w+'\s*)*)->>\s*'(\w+)'|#>>\s*'\{([\w,]+)\}'")
 def user(case: Case) -> RowHints | None:
     """A setting that the functions read has to have a value, or a role that they name has to write the row."""
     roles = (RowHints(as_=role) for role in case.pools.introspection.role_names() if role in case.constants.literals)
-    found = (*_claims(case.trials, case.table, case.bodies, _values(case)), *roles)
+    found = (*claims_read(case.pools, case.table, case.bodies, _values(case)), *roles)
     for start in range(0, len(found), TOGETHER):
         some, attempt = found[start : start + TOGETHER], case.attempt
         errors = case.trials.errors_supposing(case.table.name, some, attempt.before, attempt.statement)
@@ -50,7 +51,7 @@ def assumed(case: Case) -> RowHints | None:
     """A setting has some value, the same for all rows: what else is needed is to be found with it."""
     if not case.accept_progress:
         return None
-    for hints in _claims(case.trials, case.table, case.bodies, SAMPLES):
+    for hints in claims_read(case.pools, case.table, case.bodies, SAMPLES):
         if not {*hints.claims} & {*case.known.claims}:
             with case.trials.supposing(case.table.name, hints):
                 if _is_valid(case.error(case.attempt.before)):
@@ -63,7 +64,7 @@ def of_check(trials: Trials, table: Table) -> RowHints | None:
     texts = FunctionTexts(trials.pools, table)
     for check in table.checks:
         bodies = (check.expression or "", *texts.all(sql.calls(check.expression or "true")))
-        for hints in _claims(trials, table, bodies, SAMPLES):
+        for hints in claims_read(trials.pools, table, bodies, SAMPLES):
             with trials.supposing(table.name, hints):
                 try:
                     rows = trials.patiently(trials.row(table.name), FEW)
@@ -79,7 +80,7 @@ def of_default(trials: Trials, table: Table) -> RowHints | None:
     texts = FunctionTexts(trials.pools, table)
     for column in (each for each in table.columns if each.not_null and each.default and each.is_supplied):
         bodies = (column.default or "", *texts.all(sql.calls(column.default or "null")))
-        found = [*_claims(trials, table, bodies, (f"${column.name}", *SAMPLES))]
+        found = [*claims_read(trials.pools, table, bodies, (f"${column.name}", *SAMPLES))]
         for setup, row in trials.patiently(trials.row(table.name), 1) if found else ():
             if isinstance(row, Insert):
                 given = {name: value for name, value in row.values.items() if name != column.name}
@@ -119,10 +120,10 @@ def _is_valid(error: ServerError | None) -> bool:
     return error is None or not (error.sqlstate[:2] in ("22", "42") or error.sqlstate == UNTRIED)
 
 
-def _claims(trials: Trials, table: Table, bodies: Sequence[str], values: Iterable[str]) -> Iterator[RowHints]:
+def claims_read(pools: Pools, table: Table, bodies: Sequence[str], values: Iterable[str]) -> Iterator[RowHints]:
     """Hints for each value of a setting that the bodies of functions read, in a JSON text first."""
-    text, known = "\n".join(bodies), trials.pools.hints(table.name).claims
-    read = (each.name for each in trials.pools.catalog.settings if each.read and each.name)
+    text, known = "\n".join(bodies), pools.hints(table.name).claims
+    read = (each.name for each in pools.catalog.settings if each.read and each.name)
     settings = [name for name in read if f"'{name}'" in text.lower()]
     paths = dict.fromkeys(
         (*re.findall(r"'(\w+)'", above), last) if last else (*listed.split(","),)

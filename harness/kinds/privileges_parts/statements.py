@@ -161,18 +161,35 @@ def inserts(subject: Subject, draft: Draft, role: str, granted: Collection[str])
 def under_policies(check: ActsAsRoles, subject: Subject, roles: Sequence[str]) -> list[ActingRole]:
     """Returns the roles for which policies of the table hold, and that may read or write its rows.
 
-    Where no policy permits anything, and a ``row_security`` check says so, no role is to reach a row.
+    Where no policy lets a role reach a row, and a ``row_security`` check says so, it is not to reach one.
     """
-    table, held = subject.table, []
-    security = (each for each in subject.declared.get(table.name, ()) if isinstance(each, RowSecurityKind))
-    permits = any(policy.permissive for policy in table.policies)
-    closed = not permits and any(each.as_ == "public" and says(each.sees, "false") for each in security)
-    for role in roles if table.row_security and not closed else ():
-        named = not check.as_ or role in check.as_
-        free = subject.roles.bypasses_row_security(role) or (role == table.owner and not table.force_row_security)
-        if named and not free and subject.roles.exists(role) and any(_granted(subject, role)):
-            held.append(role)
-    return check.acting_roles(subject, held)
+    policies = subject.table.policies
+    security = [each for each in subject.declared.get(subject.table.name, ()) if isinstance(each, RowSecurityKind)]
+    closed = {each.as_ for each in security if says(each.sees, "false")}
+    if any(policy.permissive for policy in policies):
+        closed -= {"public"}
+    return check.acting_roles(
+        subject,
+        [
+            role
+            for role in held_by_policies(subject, roles)
+            if (not check.as_ or role in check.as_)
+            and (not closed & {role, "public"} or subject.roles.may_reach(role, policies))
+        ],
+    )
+
+
+def held_by_policies(subject: Subject, roles: Sequence[str]) -> list[str]:
+    """Returns the roles, of some, for which policies of the table hold, and that may read or write its rows."""
+    table = subject.table
+    return [
+        role
+        for role in (roles if table.row_security else ())
+        if not subject.roles.bypasses_row_security(role)
+        and not (role == table.owner and not table.force_row_security)
+        and subject.roles.exists(role)
+        and any(_granted(subject, role))
+    ]
 
 
 def reaching(subject: Subject, draft: Draft, roles: Sequence[ActingRole]) -> Iterator[Probe]:

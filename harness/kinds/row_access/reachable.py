@@ -107,6 +107,17 @@ def _by_trying(
     return tuple(replace(candidates[place], variable=name) for name, place in zip(missing, best, strict=True))
 
 
+def reached_by(subject: Subject, role: str, claims: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Returns for each of some claims, with the values of a row in their variables, the number of rows it reaches."""
+    scores = [0] * len(claims)
+    for drawn in examples(_drawn(subject, (), ()), EXAMPLES):
+        attempts = [{"role": role, **claim_settings(each, drawn.row)} for each in claims]
+        setup = [each.sql for each in drawn.setup]
+        counts = reached(subject.pools.connection, setup, attempts, _reaching(subject, drawn.row))
+        scores = [score + bool(count) for score, count in zip(scores, counts, strict=True)]
+    return scores
+
+
 @dataclass(frozen=True, repr=False)
 class _Drawn(Scenario):
     """An existing row, the value of each candidate column for it, and those of the known variables."""
