@@ -130,14 +130,21 @@ class ColumnValues:
                 row[name] = Computed(value)
 
     def own_key(self, pending: PendingRow) -> None:
-        """Draws the columns that other tables refer to and that are no foreign keys themselves."""
-        table = pending.table
+        """Draws the columns that other tables refer to, unless a parent outside of all circles decides them."""
+        table, circular = pending.table, self._pools.circular
         referenced = [name for _, key in self._pools.catalog.referencing(table.name) for name in key.referenced_columns]
+        decided = {
+            name
+            for key in table.foreign_keys
+            for name in key.columns
+            if key.references not in circular or key.references == table.name or table.nullable(key.columns)
+        }
         names = [
             name
             for name in dict.fromkeys(referenced)
-            if name not in pending.row and name not in table.foreign_columns and table.column(name).is_supplied
+            if name not in pending.row and name not in decided and table.column(name).is_supplied
         ]
+        pending.keyed |= table.foreign_columns.intersection(names)
         self.fill(pending, names, "numbered" if pending.depth else "drawn")
         self.make_distinct(pending)
 

@@ -70,9 +70,11 @@ class Parents:
         table, row = pending.table, pending.row
         chosen = {name for pool in pending.pools for name in pool.valued if row[name] is not None} - {*pending.fixed}
         computed = self._pools.computed(table)
-        settled = chosen | {*pending.fixed, *computed}
-        # The other parents have to agree with those that the fixed values decide.
-        for key in sorted(table.widest_first, key=lambda each: not self._is_decided(each, pending.fixed)):
+        settled = chosen | {*pending.fixed, *computed} | pending.keyed
+        # The other parents have to agree with those that the fixed values decide, and a circle with what is around it.
+        circle = self._pools.circular if table.name in self._pools.circular else frozenset()
+        ordered = sorted(table.widest_first, key=lambda each: each.references in circle)
+        for key in sorted(ordered, key=lambda each: not self._is_decided(each, pending.fixed)):
             if self._stays_null(pending, key, settled):
                 # One column that is NULL is enough: another one may have to be present, for another key.
                 kept = {*row, *pending.present} if any(row.get(name, "") is None for name in key.columns) else row

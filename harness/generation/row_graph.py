@@ -31,7 +31,7 @@ class PendingRow:
     ``fixed`` values are given, and ``present`` columns are not NULL. The pending rows form a path that begins with the
     wanted row. ``lowest`` is the place on it of the first row that this one, or one of its parents, refers to. One
     statement has to insert ``together`` with it. While ``drawing_children``, rows are drawn that it requires and that
-    refer to it.
+    refer to it. ``keyed`` are columns of references that were drawn before its parents, which refer to it by them.
     """
 
     table: Table
@@ -44,6 +44,7 @@ class PendingRow:
     lowest: int = 0
     together: list[Insert] = field(default_factory=list)
     drawing_children: bool = False
+    keyed: set[str] = field(default_factory=set)
 
     @property
     def required(self) -> Iterator[tuple[TableName, Values, NewRow]]:
@@ -193,7 +194,9 @@ class RowGraph:
 
         The columns of its table that are ``in_cycle`` are foreign keys of a cycle themselves.
         """
-        keyed_by_child = bool(in_cycle & {*key.referenced_columns})
+        referenced = {*key.referenced_columns}
+        # Where the whole key is known, or hangs on a reference that is not, no other row can be the parent.
+        keyed_by_child = referenced <= known.keys() or bool(in_cycle & referenced - known.keys())
         unique = any(index.columns and {*index.columns} <= {*key.columns} for index in table.unique_keys)
         for place, pending in enumerate(self._path):
             has_key = all(name in pending.row for name in key.referenced_columns)

@@ -63,7 +63,7 @@ class Introspection:
         if not functions:
             return []
         rows = self._connection.execute(
-            "select distinct p.proname, p.prosrc, p.proargnames[:p.pronargs]"
+            "select distinct p.proname, coalesce(pg_get_function_sqlbody(p.oid), p.prosrc), p.proargnames[:p.pronargs]"
             " from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace"
             " join unnest(%s::text[], %s::text[]) as asked (schema, name)"
             " on p.proname = asked.name"
