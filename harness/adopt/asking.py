@@ -27,7 +27,7 @@ from harness.server.connection import Server
 from harness.solver import Unfillable, declared_pools
 from harness.values.types import Unsupported
 
-SEARCHED = 2
+SEARCHED = 1
 """Claims that are tried with a value of any column of the table, and of those around it: each takes a second."""
 
 
@@ -104,11 +104,13 @@ def _claims(subject: Subject, roles: Sequence[str]) -> Mapping[str, Any]:
     known = subject.pools.hints(subject.table.name).claims
     if all(reached_by(subject, role, [known])[0] for role in roles):
         return {}
-    found = [*policy_claims.of_columns(subject.pools, subject.table)]
-    scores = [reached_by(subject, role, found) for role in roles] if found else []
-    best = max(zip(*scores, found, strict=True), key=lambda each: min(each[:-1]), default=(0, {}))
-    if min(best[:-1]):
-        return dict(best[-1])
+    found = policy_claims.of_columns(subject.pools, subject.table)
+    for role in roles:
+        scores = reached_by(subject, role, found) if found else []
+        # Those that reach the most rows: a column may have the value of another one by chance.
+        found = [each for each, score in zip(found, scores, strict=True) if score and score == max(scores)]
+    if found:
+        return found[0]
     searched = [*policy_claims.of_others(subject.pools, subject.table)][:SEARCHED]
     return next((claims for claims in searched if all(_found(subject, role, claims) for role in roles)), {})
 

@@ -133,6 +133,7 @@ def _described(connection: Connection, table: Table, pools: Pools, roles: Roles)
     described.undeclarable.extend(left)
     without_casts(described, table, Canonical(connection))
     add_implied_by(described, table, pools)
+    _add_key_of_one_row(described, table, pools)
     _leave_out_bounds(described, table, pools)
     return described
 
@@ -202,6 +203,25 @@ def add_implied_by(description: TableDescription, table: Table, pools: Pools) ->
         # Of two that say the same, one is left to be proved by itself.
         if strict.name.encode() < weak.name.encode() or not _implies(table, pools, weak.expression, strict.expression):
             entry["implied_by"] = strict.name
+
+
+def _add_key_of_one_row(description: TableDescription, table: Table, pools: Pools) -> None:
+    """Adds ``implied_by`` to keys of a table with room for one row: an older key refuses any second one."""
+    sole = next(iter(pools.keys_of_one_row(table)), None)
+    for key in table.unique_keys if sole is not None else ():
+        name = key.constraint or key.name
+        entries = [
+            entry for rule, entry in description.checks if rule.name == name and {"unique", "primary_key"} & {*entry}
+        ]
+        if sole is None or key.check_order <= sole.check_order or key.predicate:
+            continue
+        implied: CheckEntry = {"implied_by": sole.constraint or sole.name}
+        for entry in entries:
+            entry.setdefault("implied_by", implied["implied_by"])
+        for rule, column in description.inline_columns.items():
+            if rule.name == name and "unique" in description.columns[column]:
+                own = description.columns[column]["unique"]
+                description.columns[column]["unique"] = {**(own if isinstance(own, Mapping) else {}), **implied}
 
 
 def _leave_out_bounds(description: TableDescription, table: Table, pools: Pools) -> None:

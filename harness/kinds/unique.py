@@ -41,6 +41,7 @@ from harness.kinds.toolkit.keys import (
     give_own_keys,
     key_with_references,
     may_be_null,
+    room_for_rows,
 )
 from harness.kinds.toolkit.predicate_sides import sides
 from harness.probes import Accepted, Family, Insert, Probe, Refused
@@ -167,6 +168,9 @@ class UniqueKind(Kind):
         if none := null_columns(subject, self.unique, nullable):
             with_null.append(none)
         same_by_expression = same_key_pairs(subject, self.unique)
+        if room_for_rows(subject) == 1:
+            # Each of these is about a second row.
+            with_null, same_by_expression, outside = [], [], []
         refused_null = refused if self.nulls == "not distinct" else Accepted(1)
 
         def build(draft: Draft) -> Iterator[Probe | Family]:

@@ -51,6 +51,11 @@ class Capacities:
             lambda: self.oracle.answers(table, columns, [values], [predicate])[0][0] is Answer.TRUE,
         )
 
+    def keys_of_one_row(self, table: Table) -> list[Index]:
+        """The unique keys that leave room for one row, in the order in which PostgreSQL looks at them."""
+        keys = sorted(table.unique_keys, key=lambda each: each.check_order)
+        return [each for each in keys if not each.predicate and self._key_capacity(table, each, {}) == 1]
+
     def _key_capacity(self, table: Table, key: Index, fixed: Values) -> int | None:
         """The number of values that a unique key can have; None if one of its columns can be anything."""
         if len(key.columns) != len(key.keys):

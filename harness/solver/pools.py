@@ -274,6 +274,10 @@ class Pools:
         """The number of rows with the ``fixed`` values after which a unique key runs out, if one does."""
         return self._capacities.rows(table, fixed or {})
 
+    def keys_of_one_row(self, table: Table) -> list[Index]:
+        """The unique keys that leave room for one row: any two rows have the same one."""
+        return self._capacities.keys_of_one_row(table)
+
     def is_true(self, table: Table, predicate: str, row: Values) -> bool:
         """Whether a predicate is true of a row; not where the row lacks a column that decides it."""
         return self._capacities.is_true(table, predicate, row)

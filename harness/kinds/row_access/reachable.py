@@ -29,6 +29,9 @@ from harness.values.examples import examples
 EXAMPLES = 6
 """Rows that are drawn to compare the columns: a single row may have one value in two columns by chance."""
 
+FEW = 3
+"""Rows that are drawn where a role only has to reach one of them."""
+
 COMBINATIONS = 150
 """Columns for the variables that are tried."""
 
@@ -110,7 +113,7 @@ def _by_trying(
 def reached_by(subject: Subject, role: str, claims: Sequence[Mapping[str, Any]]) -> list[int]:
     """Returns for each of some claims, with the values of a row in their variables, the number of rows it reaches."""
     scores = [0] * len(claims)
-    for drawn in examples(_drawn(subject, (), ()), EXAMPLES):
+    for drawn in examples(_drawn(subject, (), ()), FEW):
         attempts = [{"role": role, **claim_settings(each, drawn.row)} for each in claims]
         setup = [each.sql for each in drawn.setup]
         counts = reached(subject.pools.connection, setup, attempts, _reaching(subject, drawn.row))
