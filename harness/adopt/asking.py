@@ -27,7 +27,7 @@ from harness.server.connection import Server
 from harness.solver import Unfillable, declared_pools
 from harness.values.types import Unsupported
 
-SEARCHED = 1
+SEARCHED = 2
 """Claims that are tried with a value of any column of the table, and of those around it: each takes a second."""
 
 

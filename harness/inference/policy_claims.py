@@ -30,7 +30,8 @@ def of_columns(pools: Pools, table: Table) -> list[Mapping[str, Any]]:
 
 def of_others(pools: Pools, table: Table) -> Iterator[Mapping[str, Any]]:
     """Claims with a variable for the value of a column of another table, which the policies ask."""
-    if any(sql.tables(f"select {each.using}") for each in table.policies if each.using):
+    texts = [f"select {each.using}" for each in table.policies if each.using]
+    if any(sql.tables(text) or sql.unqualified(text) for text in texts):
         yield from _claims(pools, table, ("$user",))
 
 
