@@ -121,12 +121,16 @@ def _brought(reference: Reference) -> Update | Delete:
 def _deletion_of_strays(
     subject: Subject, reference: Reference, parent: Values, children: Sequence[Child]
 ) -> str | None:
-    """Returns a statement that deletes the children which a trigger of the parent has inserted besides."""
+    """Returns a statement that deletes the children which a trigger of the parent has inserted besides.
+
+    Where there are none, nothing is deleted: a trigger FOR EACH STATEMENT of the child may refuse every DELETE.
+    """
     if not any("insert" in trigger.events for trigger in reference.parent.triggers):
         return None
     drawn = "".join(f" and not ({condition(subject.key(child.row, reference.child))})" for child in children)
     referring = condition(reference.key.referring(parent))
-    return f"delete from {qualified(reference.child.name)} where {referring}{drawn}"
+    strays = f"from {qualified(reference.child.name)} where {referring}{drawn}"
+    return f"do $strays$ begin if exists (select {strays}) then delete {strays}; end if; end $strays$"
 
 
 def _rows_left(
