@@ -174,8 +174,11 @@ class RowGraph:
         )
 
     def has(self, table: TableName, values: Values) -> bool:
-        """Whether a row with these values is inserted or being drawn."""
-        return bool(self.inserted(table, values)) or any(each.has(table, values) for each in self._path)
+        """Whether a row with these values is inserted or being drawn, also where it spells a number otherwise."""
+        rows = [insert.values for insert in self.inserts if insert.table == table]
+        rows += [pending.row for pending in self._path if pending.table.name == table]
+        wanted = {name: normalized(value) for name, value in values.items()}
+        return any(wanted == {name: normalized(row[name]) for name in wanted if name in row} for row in rows)
 
     def inserted(self, table: TableName, known: Values) -> list[Values]:
         """The rows with these values that are inserted."""

@@ -37,17 +37,16 @@ class Answer(enum.Enum):
 _ANSWERS = {True: Answer.TRUE, False: Answer.FALSE, None: Answer.NULL}
 
 _READS = """\
-create function pg_temp.harness_reads(type text, texts text[]) returns boolean[] language plpgsql as $$
+create function pg_temp.harness_reads(type text, texts text[]) returns text[] language plpgsql as $$
 declare
-    found boolean[] := '{}';
+    found text[] := '{}';
     each text;
 begin
     foreach each in array texts loop
         begin
-            execute format('select %L::%s', each, type);
-            found := found || true;
+            execute format('select (%L::%s)::text', each, type) into each;
+            found := found || each;
         exception when others then
-            found := found || false;
         end;
     end loop;
     return found;
@@ -220,12 +219,12 @@ class Oracle:
         return None
 
     def readable(self, type: str, texts: Sequence[str]) -> list[str]:
-        """The texts that are valid input of a type, also for the domains within it."""
+        """The texts that are valid input of a type, also for the domains within it, as PostgreSQL writes the values."""
         with self._connection.transaction(force_rollback=True):
             self._connection.execute(_READS.encode())
             found = self._connection.execute("select pg_temp.harness_reads(%s, %s)", [type, list(texts)]).fetchone()
         assert found is not None
-        return [text for text, reads in zip(texts, found[0], strict=True) if reads]
+        return list(dict.fromkeys(found[0]))
 
     def values(self, table: Table, expression: str, limit: int = 100) -> tuple[str | None, ...]:
         """The values of an expression that names no column, as text: several if it returns a set."""

@@ -76,14 +76,15 @@ class PoolFinder:
         settings = self._oracle.settings(table.name).values()
         known = constants.also((*self._defaults(definition), *settings))
         found = candidates(definition, known)
-        if needs_server(definition):
-            found = (*self._readable(definition, found), None)
-        # A constant may be a whole value of a type of which only the server knows the input.
-        whole = self._readable(definition, whole_values(definition, known))
-        return tuple(dict.fromkeys((*found[:-1], *whole, None)))
+        # A constant may be a whole value of a type of which only the server knows the input: `'t'` is the `true` that
+        # is among the candidates already.
+        whole = whole_values(definition, known)
+        if whole or needs_server(definition):
+            return (*self._readable(definition, (*found, *whole)), None)
+        return found
 
     def _readable(self, column: Column, found: Tuple) -> list[str]:
-        """The texts that are values of a column's type."""
+        """The texts that are values of a column's type, each value once."""
         texts = [text for text in found if text is not None]
         return self._memo((column.type, *texts), lambda: self._oracle.readable(column.type, texts)) if texts else []
 

@@ -6,7 +6,6 @@ Not here: which constants rules mention (``constants.py``), and combinations of 
 
 from __future__ import annotations
 
-import datetime
 import ipaddress
 import itertools
 import json
@@ -21,12 +20,12 @@ from harness.project import Tuple, sql
 from harness.values.constants import RuleConstants
 from harness.values.examples import examples
 from harness.values.literals import array, composite, delimiter
+from harness.values.moments import MOMENTS, around, near_today
 from harness.values.patterns import matching
 from harness.values.types import needs_server, numeric_limits, values
 
 _INTEGERS = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
 _TEXTS = ("text", "varchar", "bpchar", "citext", "name")
-_MOMENTS = ("date", "timestamp", "timestamptz")
 _FLOATS = ("numeric", "float4", "float8")
 _TYPICAL = {
     "bool": ("false", "true"),
@@ -63,13 +62,13 @@ def candidates(column: Column, constants: RuleConstants, draws: int = 24) -> Tup
     """Values for a column, simplest first and NULL last; ``constants`` are those of the rules that mention it."""
     formats = _fit(column, list(_FORMATS)) if constants.opaque and column.base_name in _TEXTS else []
     near = _around(column, constants)
-    made = [*_matching(column, constants), *_composed(column), *_near_today(column, constants)]
+    made = [*_matching(column, constants), *_composed(column), *near_today(column, constants)]
     return tuple(dict.fromkeys([*_typical(column), *formats, *near, *made, *sample(column, draws), None]))
 
 
 def whole_values(column: Column, constants: RuleConstants) -> Tuple:
     """The constants that may be values of a column as they are written, where its type has no simpler ones."""
-    simple = column.base_kind == "e" or column.base_name in (*_INTEGERS, *_FLOATS, *_TEXTS, *_MOMENTS, "time", "timetz")
+    simple = column.base_kind == "e" or column.base_name in (*_INTEGERS, *_FLOATS, *_TEXTS, *MOMENTS)
     return () if simple else constants.literals
 
 
@@ -100,12 +99,12 @@ def _typical(column: Column) -> list[str]:
         whole, scale = numeric_limits(column.typmod)
         unit, limit = Decimal(1).scaleb(-scale), Decimal(10) ** whole
         numbers = [Decimal(0), Decimal(1), Decimal(-1), unit, -unit, limit - unit]
-        return [*(str(number) for number in numbers if abs(number) < limit), "NaN"]
+        return [*(_plain(number) for number in numbers if abs(number) < limit), "NaN"]
     if name in _TEXTS:
         return _fit(column, ["a", "", " ", "ab", "A", "ä", "1"])
     if name in _TYPICAL:
         return list(_TYPICAL[name])
-    if name in _MOMENTS:
+    if name in MOMENTS:
         zone = "+00" if name == "timestamptz" else ""
         # A Saturday, a Thursday, a Saturday, a Friday; and a Monday, on which weeks begin.
         days = ["2000-01-01", "1970-01-01", "2030-06-15", "2100-01-01", "2000-01-03"]
@@ -135,8 +134,8 @@ def _around(column: Column, known: RuleConstants) -> list[str]:
         return _numbers(column, constants)
     if name in _TEXTS:
         return _texts(column, known)
-    if name in _MOMENTS:
-        return [near for constant in constants for near in _moments(name, constant)]
+    if name in MOMENTS:
+        return [near for constant in constants for near in around(name, constant)]
     if name in ("json", "jsonb"):
         return _documents(constants)
     if name.startswith("_") and column.parts:
@@ -227,18 +226,6 @@ def _composed(column: Column) -> list[str]:
     return spans if column.base_kind == "r" else [f"{{{span}}}" for span in spans]
 
 
-def _near_today(column: Column, constants: RuleConstants) -> list[str]:
-    """Moments before and after today, if a rule compares with the clock."""
-    if not constants.now or column.base_name not in _MOMENTS:
-        return []
-    today = datetime.datetime.combine(datetime.datetime.now(datetime.UTC).date(), datetime.time(12))
-    moments = [today + datetime.timedelta(days=days) for days in (-1, 1, -7, 7, -30, 30, -400, 400)]
-    zone = "+00" if column.base_name == "timestamptz" else ""
-    if column.base_name == "date":
-        return [each.date().isoformat() for each in moments]
-    return [f"{each.isoformat(' ')}{zone}" for each in moments]
-
-
 def _matching(column: Column, constants: RuleConstants) -> list[str]:
     """Texts that match the patterns of the rules; also cut or repeated to lengths that the rules mention."""
     part = column.parts[0] if column.base_name.startswith("_") and column.parts else column
@@ -260,7 +247,14 @@ def _numbers(column: Column, constants: list[str]) -> list[str]:
     unit, limit = Decimal(1).scaleb(-scale), Decimal(10) ** whole
     numbers = [number for number in map(_decimal, constants) if number is not None]
     near = [number + step for number in numbers for step in (Decimal(0), -unit, unit, Decimal(-1), Decimal(1))]
-    return [str(number) for number in near if column.typmod < 0 or abs(number) < limit]
+    return [_plain(number) for number in near if column.typmod < 0 or abs(number) < limit]
+
+
+def _plain(number: Decimal) -> str:
+    """A number in one spelling, so that ``0.00`` and ``0`` are no two values."""
+    text = f"{number:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 def _texts(column: Column, constants: RuleConstants) -> list[str]:
@@ -276,18 +270,6 @@ def _texts(column: Column, constants: RuleConstants) -> list[str]:
 def _fit(column: Column, texts: list[str]) -> list[str]:
     limit = column.typmod - 4 if column.typmod >= 4 else None
     return [text for text in texts if "\0" not in text and (limit is None or len(text) <= limit)]
-
-
-def _moments(name: str, constant: str) -> list[str]:
-    try:
-        moment = datetime.datetime.fromisoformat(constant)
-    except ValueError:
-        return []
-    if name == "date":
-        return [(moment.date() + datetime.timedelta(days=step)).isoformat() for step in (0, -1, 1)]
-    zone = "+00" if name == "timestamptz" and moment.tzinfo is None else ""
-    steps = (datetime.timedelta(), datetime.timedelta(microseconds=-1), datetime.timedelta(microseconds=1))
-    return [(moment + step).isoformat(" ") + zone for step in steps]
 
 
 def _decimal(text: str) -> Decimal | None:
