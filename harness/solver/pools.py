@@ -206,7 +206,7 @@ class Pools:
             rows = [(value, *others.values()) for value in values]
             return [row[0] for row in self.finder.valid(table, columns, rows, rules)]
 
-        return self.cached(("valid values", table.name, values, tuple(others.items())), found)
+        return self.cached(("valid values", table.name, columns, values, tuple(others.items())), found)
 
     def keys(self, table: Table) -> tuple[tuple[Index, tuple[str, ...]], ...]:
         """The unique keys of a table, each with the columns that decide it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -15,8 +16,8 @@ from hypothesis import reject
 from harness.catalog.model import ForeignKey, Index, Table
 from harness.kinds.base import Draft, NewRow, Subject, Values, identifier, inserted
 from harness.probes import Accepted, Refused
-from harness.project.sql import replace_value
-from harness.solver.rules import deciding_columns
+from harness.project.sql import renamed, replace_value
+from harness.solver.rules import Rule, deciding_columns
 
 ENOUGH = 9
 """Parents that the probes need: of orphans, of unrelated children, and of each number of children."""
@@ -46,6 +47,7 @@ class Reference:
     """A foreign key of ``child``, and its declared actions; one that is not ``enforced`` refuses nothing and has none.
 
     ``parents`` is the number of parents there can be before one of their unique keys runs out; None without a limit.
+    ``narrower`` are rules of the child about its key alone, as predicates on parents.
     """
 
     child: Table
@@ -55,6 +57,7 @@ class Reference:
     on_update: str
     parents: int | None = None
     enforced: bool = True
+    narrower: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -64,7 +67,8 @@ class Reference:
         on_delete, on_update = (action.split(" (")[0] for action in (on_delete, on_update))
         # Row hints add unique keys to those of the catalog.
         child = replace(child, indexes=subject.pools.catalog.table(child.name).indexes)
-        return cls(child, parent, key, on_delete, on_update, subject.pools.capacity(parent))
+        limit, narrower = subject.pools.capacity(parent), tuple(_of_parents(key, child, subject.pools.rules(child)))
+        return cls(child, parent, key, on_delete, on_update, limit, narrower=narrower)
 
     @property
     def few(self) -> bool:
@@ -160,10 +164,11 @@ class Reference:
 
     @property
     def fitting(self) -> tuple[str, ...]:
-        """Predicates on parents: the domains of the child's columns, where the parent's columns have other types."""
+        """Predicates on parents: the child's rules, and the domains of its columns where the parent has other types."""
         columns = [(self.child.column(own), self.parent.column(referenced)) for own, referenced in self.key.pairs]
         narrower = [(own, above) for own, above in columns if own.type != above.type]
-        return tuple(replace_value(check, above.name) for own, above in narrower for check in own.domain_checks)
+        domains = (replace_value(check, above.name) for own, above in narrower for check in own.domain_checks)
+        return (*self.narrower, *domains)
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -183,3 +188,12 @@ class Reference:
             return COUNTS[-1]
         columns = [self.child.column(name) for name in key.columns if name not in own]
         return math.prod(len(column.labels) or {"bool": 2}.get(column.base_name, COUNTS[-1]) for column in columns)
+
+
+def _of_parents(key: ForeignKey, child: Table, rules: Iterable[Rule]) -> Iterator[str]:
+    """Yields the rules of the child about its key alone, as predicates on parents."""
+    pairs = dict(key.equal_pairs)
+    for rule in rules:
+        columns = {*deciding_columns(child, rule.predicate)}
+        if columns and columns <= pairs.keys():
+            yield renamed(rule.predicate, pairs)

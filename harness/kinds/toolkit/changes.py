@@ -6,7 +6,7 @@ Decides which columns an update may set, which values are surely different, and 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 
@@ -159,12 +159,16 @@ def new_parent(subject: Subject, draft: Draft, row: Values, column: str) -> NewR
     key = max((key for key in subject.table.foreign_keys if column in key.columns), key=lambda key: len(key.columns))
     pairs = dict(key.pairs)
     kept = {pairs[name]: row[name] for name in key.columns if name != column and row[name] is not None}
-    unique = subject.catalog.table(key.references).unique_keys
-    if any(index.columns and set(index.columns) <= set(kept) for index in unique):
+    if has_key_in(subject.catalog.table(key.references), kept.keys()):
         kept = {}
     values = subject.pools.hints(subject.table.name).parent_values(key.columns)
     parent = draft.insert_parent(key, {**values, **kept})
     return {name: parent[pairs[name]] for name in key.columns if pairs[name] not in kept}
+
+
+def has_key_in(table: Table, columns: Set[str]) -> bool:
+    """Whether these columns contain a unique key, so that a row with their values has no second one beside it."""
+    return any(key.is_plain and columns >= {*key.columns} for key in table.unique_keys)
 
 
 def filled_references(table: Table, pools: Iterable[Pool]) -> tuple[str, ...]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from hypothesis import reject
 
+from harness.catalog.model import ForeignKey
 from harness.generation.exclusions import ExclusionElements
 from harness.kinds.base import Draft, NewRow, Subject, Unreliable, Values, column_list, show
+from harness.kinds.toolkit.changes import has_key_in
 from harness.kinds.toolkit.key_expressions import element
 from harness.oracle import Answer
 from harness.probes import Accepted, Expected, Family, Insert, Probe, Refused
@@ -125,6 +127,9 @@ class RowsWithKey:
         values = _values(subject, column)
         if values is not None and len(values - {None}) <= 1:
             return None
+        others = {*columns} - {column}
+        if any(column in key.columns and self._decide_parent(key, others) for key in subject.table.foreign_keys):
+            return None
         fixed = {**self.fixed, **{name: first[name] for name in columns if name != column}}
         row = draft.row(subject.table.name, fixed, (*self.present, *columns), _outside_exclusions(subject))
         if row[column] == first[column]:
@@ -134,6 +139,11 @@ class RowsWithKey:
         if any(name not in columns for name in self.elements):
             return _with_another_key(subject, draft, self.elements, column, row, rows)
         return row
+
+    def _decide_parent(self, key: ForeignKey, columns: Set[str]) -> bool:
+        """Whether these columns of a foreign key already decide which parent it is, so that it has no other one."""
+        referenced = {to for own, to in key.pairs if own in columns}
+        return has_key_in(self.subject.catalog.table(key.references), referenced)
 
     def twice(self, expected: Expected, aspect: str) -> Iterator[Probe | Family]:
         """Yields a second row with the key of an existing one: outside the rule, or with a NULL in the key."""

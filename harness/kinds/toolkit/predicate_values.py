@@ -38,7 +38,8 @@ class PredicateValues:
         there are no values on one of the sides.
         """
         columns = deciding_columns(self.subject.table, self.predicate)
-        judged = [*self._judged(columns, combinations(self.subject, columns, (self.predicate,)))]
+        also = (self.predicate, *self._of_parents)
+        judged = [*self._judged(columns, combinations(self.subject, columns, also))]
         accepted = [(dict(zip(columns, row, strict=True)), holds) for row, holds, kept in judged if kept]
         # They were judged beside NULL in all other columns.
         nulls = dict.fromkeys(name for name in self._tied if not self.subject.table.column(name).not_null)
@@ -54,6 +55,17 @@ class PredicateValues:
                 values = f"values of {', '.join(columns)}" if columns else "rows"
                 raise Unreliable(f"no {values} found that {words} {self.predicate}{hint if hidden else ''}")
         return self._by_constants(good), self._by_constants(bad)
+
+    @property
+    def _of_parents(self) -> Iterator[str]:
+        """The rules of the parents about the columns that the predicate's refer to: parents have to have the values."""
+        columns = {*deciding_columns(self.subject.table, self.predicate)}
+        for key in self.subject.table.foreign_keys:
+            names = {to: own for own, to in key.pairs if own in columns}
+            parent = self.subject.catalog.table(key.references)
+            for rule in self.subject.pools.rules(parent) if names else ():
+                if {*deciding_columns(parent, rule.predicate)} <= names.keys():
+                    yield sql.renamed(rule.predicate, names)
 
     def possible(self, values: Sequence[str]) -> list[str]:
         """Returns those values of the predicate's one column that no other rule refuses which looks at nothing else."""

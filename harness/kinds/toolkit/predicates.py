@@ -8,19 +8,16 @@ Not here: the values (``predicate_values.py``).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.kinds.base import Begun, Draft, RowPair, ScenarioStrategy, Subject, Unreliable, inserted, literal
-from harness.kinds.toolkit.changes import new_parent
+from harness.kinds.base import Begun, Draft, RowPair, ScenarioStrategy, Subject, Unreliable, literal, show
 from harness.kinds.toolkit.predicate_values import PredicateValues
+from harness.kinds.toolkit.values_in_row import PARENTS, ValuesInRow
 from harness.probes import Accepted, Expected, Family, Insert, Probe, Refused, Scenario, Variants
 from harness.project import NewRow, Tuple, Values, sql
 from harness.solver.rules import deciding_columns, implying
-
-PARENTS = 3
-"""Values of a foreign key for which parents are inserted, for INSERT and for UPDATE."""
 
 TRIED = 80
 """Combinations of values tried in one scenario on each side of the predicate; of more, a drawn part."""
@@ -86,12 +83,10 @@ class PredicateRule:
             resident = draft.insert(table.name, present=present)
             fresh = draft.row(table.name, present=present)
             places = [
-                _ValuesInRow(subject, draft, row, present, valued, turn) for turn, row in enumerate((fresh, resident))
+                ValuesInRow(subject, draft, row, present, valued, turn) for turn, row in enumerate((fresh, resident))
             ]
             for rows, expected, aspect in tried:
-                changed = [[place.changes(row) for place in places] for row in draft.sample(rows, TRIED)]
-                inserted, updated = ([each[turn] for each in changed] for turn in (0, 1))
-                yield from _families(subject, fresh, resident, (inserted, updated), expected, aspect)
+                yield from _with_parents(subject, places, draft.sample(rows, TRIED), expected, aspect)
 
         return subject.probes(build)
 
@@ -127,6 +122,22 @@ def _families(
     yield from _by_columns(update, [each for each in updated if subject.may_update(each)], Variants())
 
 
+def _with_parents(
+    subject: Subject, places: Sequence[ValuesInRow], rows: Sequence[NewRow], expected: Expected, aspect: str
+) -> Iterator[Family]:
+    """Yields probes that insert one row and update another one, whose foreign keys lead to parents with these values.
+
+    Where no parent can have any of the values, a CHECK refuses a row before the foreign key does: each has to show it.
+    """
+    fresh, resident = (place.row for place in places)
+    changed = [[place.changes(row) for row in rows if not place.is_orphan(row)] for place in places]
+    yield from _families(subject, fresh, resident, (changed[0], changed[1]), expected, aspect)
+    if isinstance(expected, Refused) and not any(changed[0]):
+        for row in rows[:PARENTS]:
+            orphan = [places[0].orphan(row)]
+            yield from _families(subject, fresh, resident, (orphan, orphan), expected, f"{show(row)} {aspect}")
+
+
 def _by_columns(probe: Probe, changes: Sequence[NewRow], variants: Variants) -> Iterator[Family]:
     """Yields the probe with all changes, one family for those of the same columns."""
     groups: dict[tuple[str, ...], list[Tuple]] = {}
@@ -140,75 +151,17 @@ def _valued(foreign: frozenset[str], good: list[NewRow], bad: list[NewRow]) -> d
     """Returns the foreign key columns for which the predicate asks more than IS NULL, with the values to try."""
 
     def pattern(row: NewRow) -> tuple[object, ...]:
-        return tuple((column, value is None if column in foreign else value) for column, value in row.items())
+        return tuple(
+            (name, value if name in asked or name not in foreign else value is None) for name, value in row.items()
+        )
 
-    if not {*map(pattern, good)} & {*map(pattern, bad)}:
-        return {}
+    columns = sorted({column for row in (*good, *bad) for column in row} & foreign)
+    asked = {*columns}
+    for column in columns:
+        asked.discard(column)
+        if {*map(pattern, good)} & {*map(pattern, bad)}:
+            asked.add(column)
     # Values of the two sides in turn: the rule may forbid a single value.
     rows = [row for pair in itertools.zip_longest(bad, good) for row in pair if row is not None]
-    columns = sorted({column for row in rows for column in row} & foreign)
-    found = {column: dict.fromkeys(row[column] for row in rows if row.get(column) is not None) for column in columns}
-    return {column: [value for value in values if value is not None] for column, values in found.items()}
-
-
-class _ValuesInRow:
-    """Puts values of the predicate's columns into a row that is inserted, or updated.
-
-    The value of a foreign key comes from a parent. Where the predicate asks only whether it is NULL, that is the
-    parent of the row, or a new one if rules for new rows leave it NULL. Where the predicate asks for the value, a
-    parent with that value is inserted. Where that parent is in the same table, INSERT and UPDATE (``turn``) have
-    different values, so that keys do not conflict.
-    """
-
-    def __init__(
-        self,
-        subject: Subject,
-        draft: Draft,
-        row: Values,
-        present: tuple[str, ...],
-        valued: Mapping[str, list[str]],
-        turn: int,
-    ) -> None:
-        self._subject, self._draft, self._row = subject, draft, row
-        self._values = {name: self._few(name, values, turn) for name, values in valued.items()}
-        unvalued = [name for name in present if name not in valued and row[name] is None]
-        self._new_parents = {name: new_parent(subject, draft, row, name)[name] for name in unvalued}
-
-    def _few(self, column: str, values: list[str], turn: int) -> list[str]:
-        table = self._subject.table
-        within = any(column in key.columns for key in table.foreign_keys if key.references == table.name)
-        # From the end: drawn rows often have the first ones.
-        return values[::-1][turn * PARENTS :][:PARENTS] if within else values[: 2 * PARENTS]
-
-    def changes(self, row: NewRow) -> NewRow:
-        """Returns the columns to change so that the row has these values; empty if that is not possible."""
-        changes: NewRow = {}
-        for column, value in row.items():
-            if column in self._values and value is not None:
-                if value not in self._values[column]:
-                    return {}
-                changes[column] = value
-            elif value is None or column not in self._subject.table.foreign_columns:
-                changes[column] = value
-            elif column in self._new_parents:
-                changes[column] = self._new_parents[column]
-        return changes if self._have_parents({**self._row, **changes}) else {}
-
-    def _have_parents(self, row: NewRow) -> bool:
-        """Inserts the parents that a row refers to; False if such a parent would have the key of the row.
-
-        A row may be its own parent: the first value is kept for that, and no other row gets it as its key.
-        """
-        table = self._subject.table
-        for key in table.foreign_keys:
-            expected = key.referenced(row)
-            valued = [name for name in key.columns if name in self._values]
-            if not valued or None in expected.values():
-                continue
-            own = key.references == table.name and all(row.get(name) == value for name, value in expected.items())
-            if key.references == table.name and own != all(row[name] == self._values[name][0] for name in valued):
-                return False
-            exists = own or next(inserted(self._draft, key.references, expected), None) is not None
-            if not exists and self._draft.existing_row(key.references, expected) is None:
-                self._draft.insert_parent(key, expected)
-        return True
+    found = {name: dict.fromkeys(row[name] for row in rows if row.get(name) is not None) for name in sorted(asked)}
+    return {name: [value for value in values if value is not None] for name, values in found.items()}

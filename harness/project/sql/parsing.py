@@ -107,12 +107,22 @@ def bind(text: str, values: Mapping[str, str]) -> str:
 
 def replace_value(text: str, column: str) -> str:
     """A domain's predicate about a column: ``VALUE`` outside of quotes becomes the column's name."""
-    name = '"' + column.replace('"', '""') + '"'
-    parts, last = [], 0
-    for token in _tokens(text):
-        if token.text.lower() == "value":
-            parts += [text[last : token.start], name]
+    return renamed(text, {"value": column})
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """A predicate about other columns: each of these names becomes the other one."""
+    quoted = {name: '"' + name.replace('"', '""') + '"' for each in names.items() for name in each}
+    written = {form: quoted[new] for old, new in names.items() for form in (old, quoted[old])}
+    parts, last, before = [], 0, ""
+    tokens = _tokens(text)
+    for token, after in zip(tokens, [*(each.text for each in tokens[1:]), ""], strict=True):
+        word = token.text if token.text.startswith('"') else token.text.lower()
+        # Not a field of a row, a type or a function.
+        if word in written and before not in (".", "::", "as") and after != "(":
+            parts += [text[last : token.start], written[word]]
             last = token.end
+        before = word
     return "".join([*parts, text[last:]])
 
 
