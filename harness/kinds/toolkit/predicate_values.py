@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.kinds.base import Subject, Unreliable, identifier, literal
+from harness.kinds.base import Subject, Unreliable, identifier, literal, show
 from harness.kinds.toolkit.changes import by_pattern, entries
 from harness.oracle import Answer
 from harness.project import NewRow, Tuple, sql
@@ -53,8 +53,18 @@ class PredicateValues:
                 hidden = any(holds == (side is good) for _, holds, _ in judged)
                 hint = " and keep the other rules; if one of them always refuses first, say `implied_by:`"
                 values = f"values of {', '.join(columns)}" if columns else "rows"
-                raise Unreliable(f"no {values} found that {words} {self.predicate}{hint if hidden else ''}")
+                unknown = self._unknown(columns, [row for row, _, kept in judged if kept]) if side is bad else ""
+                raise Unreliable(f"no {values} found that {words} {self.predicate}{hint if hidden else ''}{unknown}")
         return self._by_constants(good), self._by_constants(bad)
+
+    def _unknown(self, columns: tuple[str, ...], rows: Sequence[Tuple]) -> str:
+        """Returns a remark about values for which the predicate is NULL: `array_length` is of an empty array."""
+        rows = [row for row in rows if None not in row]
+        answers = self.subject.oracle.answers(self.subject.table, columns, rows, [self.predicate])
+        for row, (own,) in zip(rows, answers, strict=True):
+            if own is Answer.NULL:
+                return f"; for {show(dict(zip(columns, row, strict=True)))} it is NULL, and a CHECK accepts that"
+        return ""
 
     @property
     def _of_parents(self) -> Iterator[str]:
