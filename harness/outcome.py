@@ -64,10 +64,11 @@ class Counterexample:
 class Outcome:
     """The verdict on one check.
 
-    ``probes`` counts the statements tried on the server, ``facts`` the comparisons with the catalog, ``seconds`` is
-    wall time. ``reason`` says why a check is unreliable, or describes the error; with an error ``again`` is the command
-    that tries this check alone, and ``traceback`` belongs in a report of it. ``notes`` tell which parts were left out
-    or are only shown. The place of a shared check is its use, and ``shared`` the place of its text.
+    ``probes`` counts the statements tried on the server, ``sequences`` those of several writes, ``facts`` the
+    comparisons with the catalog, ``seconds`` is wall time. ``reason`` says why a check is unreliable, or describes
+    the error; with an error ``again`` is the command that tries this check alone, and ``traceback`` belongs in a
+    report of it. ``notes`` tell which parts were left out or are only shown. The place of a shared check is its
+    use, and ``shared`` the place of its text.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Outcome:
     place: Place
     status: Status
     probes: int = 0
+    sequences: int = 0
     facts: int = 0
     seconds: float = 0.0
     reason: str | None = None

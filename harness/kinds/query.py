@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.kinds.base import (
     Draft,
     Fact,
+    NewRow,
     RacesStrategy,
     Rule,
     ScenarioStrategy,
@@ -17,10 +18,12 @@ from harness.kinds.base import (
     Unreliable,
     qualified,
 )
+from harness.kinds.query_parts.aims import Aims
+from harness.kinds.query_parts.sequences import Sequences
 from harness.kinds.query_parts.writes import QueryWrites, pairs_of_writes
 from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, as_roles_each, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
-from harness.probes import AcceptedOrRefused, Execute, Postcondition, Probe
+from harness.probes import AcceptedOrRefused, Execute, Postcondition, Probe, Steps, settle
 from harness.project import keys, sql
 from harness.project.keys import choice, concurrently, key, query_of, several, text
 from harness.races import NOTHING, Invariant, Race, Races
@@ -92,6 +95,8 @@ class QueryKind(ActsAsRoles):
         if self.as_ and not any(roles.values()):
             raise Unreliable(f"{', '.join(self.as_)} may write to no table that the query names")
 
+        aims = Aims.of(subject, tables, self._condition, self.finds_none)
+
         def build(draft: Draft) -> Iterator[Probe]:
             fresh = []
             for table in tables:
@@ -109,8 +114,25 @@ class QueryKind(ActsAsRoles):
                         write.statement, AcceptedOrRefused(), write.command, str(write), then=then, required=required
                     )
                     yield from self._by_roles(roles[table.name], draft, table.name, probe) if self.as_ else [probe]
+            if not self.as_:
+                yield from self._sequences(subject, draft, aims, dict(zip(tables, fresh, strict=True)))
 
         return subject.probes(build)
+
+    def _sequences(self, subject: Subject, draft: Draft, aims: Aims, fresh: Mapping[Table, NewRow]) -> Iterator[Probe]:
+        """Yields sequences of writes; after each write that is accepted the query is asked."""
+        taken = "case when current_setting('harness.taken', true) = 'none' then 'every write refused'"
+        then = Postcondition(
+            f"select {taken} else {self._found()} end", NOTHING, "the query finds", idle="every write refused"
+        )
+        settled = settle(subject.catalog)
+        sequences = Sequences.on(subject, draft, aims, fresh)
+        for number, writes in enumerate(sequences.of(draft)):
+            if writes:
+                words = tuple(map(str, writes))
+                steps = Steps(tuple(write.statement for write in writes), words, self.finds_none, settled)
+                aspect = f"sequence {number}"
+                yield Probe(steps.skipping, AcceptedOrRefused(), aspect, str(steps), then=then, required=False)
 
     @property
     def _condition(self) -> Rule:

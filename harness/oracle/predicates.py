@@ -16,6 +16,7 @@ import psycopg
 
 from harness.catalog.canonical import look_in
 from harness.catalog.model import Column, Table
+from harness.oracle.functions import ANSWER, ONE_BY_ONE, READS, ROWS
 from harness.probes.statement import assume, identifier, literal
 from harness.project.model import TableName, Tuple
 
@@ -35,48 +36,6 @@ class Answer(enum.Enum):
 
 
 _ANSWERS = {True: Answer.TRUE, False: Answer.FALSE, None: Answer.NULL}
-
-_READS = """\
-create function pg_temp.harness_reads(type text, texts text[]) returns text[] language plpgsql as $$
-declare
-    found text[] := '{}';
-    each text;
-begin
-    foreach each in array texts loop
-        begin
-            execute format('select (%L::%s)::text', each, type) into each;
-            found := found || each;
-        exception when others then
-        end;
-    end loop;
-    return found;
-end $$"""
-
-_ONE_BY_ONE = """\
-create function pg_temp.harness_answers(harness_documents jsonb) returns setof text[] language plpgsql as {}"""
-
-_ROWS = """
-#variable_conflict use_column -- a column may be called `found`, as a variable of every function is
-declare
-    harness_row jsonb;
-    harness_answer boolean;
-    harness_found text[];
-begin
-    for harness_row in select jsonb_build_array(value) from jsonb_array_elements(harness_documents) loop
-        harness_found := '{}';
-        -- answers
-        return next harness_found;
-    end loop;
-end"""
-
-_ANSWER = """
-        begin
-            harness_answer := (-- query
-            );
-            harness_found := array_append(harness_found, coalesce(harness_answer::text, 'null'));
-        exception when others or assert_failure then
-            harness_found := array_append(harness_found, 'error');
-        end;"""
 
 FEW = 16
 """Rows that are asked about one by one, on the server, after a query for all of them failed; more are halved first."""
@@ -112,6 +71,29 @@ class Oracle:
         with self._rows_of(table):
             found = self._answered(query, [_json_array(_documents(table, columns, [row]))]).fetchall()
         return None if found[0][0] is None else str(found[0][0])
+
+    def texts(
+        self, table: Table, columns: Sequence[str], rows: Sequence[Tuple], expression: str
+    ) -> dict[Tuple, str | None]:
+        """The values of an expression, as text, by the rows that it is asked of; those on which it fails are left out.
+
+        Raises ``psycopg.Error`` if the expression is wrong whatever the values (an aggregate, another table's column).
+        """
+        alias = identifier(table.name.table)
+
+        def ask(rows: Sequence[Tuple]) -> dict[Tuple, str | None]:
+            records = self._records(table, "$1")
+            query = f"select harness_n, ({expression}\n)::text from ({records}) as {alias} order by harness_n"
+            try:
+                with self._connection.transaction():
+                    found = self._answered(query, [_json_array(_documents(table, columns, rows))]).fetchall()
+            except psycopg.DataError:
+                half = len(rows) // 2
+                return {**ask(rows[:half]), **ask(rows[half:])} if half else {}
+            return dict(zip(rows, (text for _, text in found), strict=True))
+
+        with self._rows_of(table):
+            return ask(rows)
 
     def pairs(
         self,
@@ -203,9 +185,9 @@ class Oracle:
     def _one_by_one(self, table: Table, documents: list[str], predicates: Sequence[str]) -> list[tuple[Answer, ...]]:
         """The answers for rows of which some make a predicate fail."""
         queries = (self._query(table, [predicate], "harness_row") for predicate in predicates)
-        body = _ROWS.replace("-- answers", "".join(_ANSWER.replace("-- query", query) for query in queries))
+        body = ROWS.replace("-- answers", "".join(ANSWER.replace("-- query", query) for query in queries))
         with self._connection.transaction(force_rollback=True):
-            self._connection.execute(_ONE_BY_ONE.format(literal(body)).encode())
+            self._connection.execute(ONE_BY_ONE.format(literal(body)).encode())
             rows = self._answered("select * from pg_temp.harness_answers($1)", [_json_array(documents)])
             return [tuple(map(Answer, answers)) for (answers,) in rows]
 
@@ -221,7 +203,7 @@ class Oracle:
     def readable(self, type: str, texts: Sequence[str]) -> list[str]:
         """The texts that are valid input of a type, also for the domains within it, as PostgreSQL writes the values."""
         with self._connection.transaction(force_rollback=True):
-            self._connection.execute(_READS.encode())
+            self._connection.execute(READS.encode())
             found = self._connection.execute("select pg_temp.harness_reads(%s, %s)", [type, list(texts)]).fetchone()
         assert found is not None
         return list(dict.fromkeys(found[0]))

@@ -7,7 +7,7 @@ order in which settings are made: the role comes last.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.project.model import TableName, Values
@@ -89,22 +89,83 @@ class Delete:
 class Execute:
     """Any other statement. After it there is the row ``leaves``, and the rows ``beside`` it.
 
-    It may be ``instead_of`` a statement that writes a single row, and write others along with that.
+    It may be ``instead_of`` a statement that writes a single row, and write others along with that. It may also be
+    ``steps``, one after the other.
     """
 
     sql: str
     leaves: Insert | None = None
     beside: tuple[Insert, ...] = ()
     instead_of: Insert | Update | Delete | None = None
+    steps: Steps | None = None
 
 
 SqlStatement = Insert | Update | Delete | Execute
+
+_SKIPPING = """\
+do $harness_steps$
+declare
+    harness_write text;
+    harness_taken text := 'none';
+begin
+    foreach harness_write in array array[{writes}] loop
+        begin
+            execute harness_write;
+            {settled}
+            harness_taken := 'some';
+        exception when others or assert_failure then
+            continue;
+        end;
+        begin
+            exit when exists ({until}
+            );
+        exception when others or assert_failure then
+            exit;
+        end;
+    end loop;
+    perform set_config('harness.taken', harness_taken, true);
+end $harness_steps$"""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Writes one after the other, with ``words`` for each; after each the statements ``settled`` are run.
+
+    One that is refused is skipped. They end when the query ``until`` finds a row, or fails.
+    """
+
+    writes: tuple[SqlStatement, ...]
+    words: tuple[str, ...]
+    until: str
+    settled: tuple[str, ...] = ()
+
+    @property
+    def skipping(self) -> Execute:
+        """All of them as one statement; the setting ``harness.taken`` is ``none`` if each was refused."""
+        writes = ", ".join(literal(each.sql).strip() for each in self.writes)
+        settled = " ".join(f"{each};" for each in self.settled)
+        return Execute(_SKIPPING.format(writes=writes, settled=settled, until=self.until), steps=self)
+
+    @property
+    def plain(self) -> Execute:
+        """The statements as they are: of one that is refused all fail."""
+        settled = "".join(f";\n{each}" for each in self.settled)
+        return Execute(f"{settled};\n".join(each.sql for each in self.writes), steps=self)
+
+    def without(self, place: int) -> Steps:
+        """The same without one of them."""
+        kept = [n for n, _ in enumerate(self.writes) if n != place]
+        return replace(self, writes=tuple(self.writes[n] for n in kept), words=tuple(self.words[n] for n in kept))
+
+    def __str__(self) -> str:
+        return ", then ".join(self.words)
 
 
 def rows_of(given: SqlStatement) -> Iterator[tuple[TableName, Values]]:
     """The rows that a statement writes, as far as it says; the row of the statement itself comes last."""
     statement = given.instead_of or given.leaves or given if isinstance(given, Execute) else given
     if isinstance(given, Execute):
+        yield from (row for each in (given.steps.writes if given.steps else ()) for row in rows_of(each))
         yield from ((other.table, other.values) for other in given.beside)
     if isinstance(statement, Insert):
         yield statement.table, statement.values

@@ -53,7 +53,7 @@ class Failure:
 
 @dataclass
 class Trial:
-    """The probes that were tried, and the aspects that they showed.
+    """The probes and the sequences that were tried, and the aspects that they showed.
 
     ``masked`` are the aspects that another rule hid, ``causes`` those that an unexplained trigger or rewrite rule made
     fail, ``idle`` those that had no occasion, ``unreached`` those whose role got to no row, and why.
@@ -62,6 +62,7 @@ class Trial:
     """
 
     probes: int = 0
+    sequences: int = 0
     scenarios: int = 0
     shown: set[str] = field(default_factory=set)
     masked: dict[str, ServerError] = field(default_factory=dict)
@@ -94,7 +95,10 @@ class Trial:
                 self.shown.add(probe.aspect)
             yield from ((probe.probe(member), reply) for member, reply in found.others)
         elif isinstance(probe, Probe) and isinstance(found, Reply):
-            self.probes += 1
+            if isinstance(probe.statement, Execute) and probe.statement.steps is not None:
+                self.sequences += 1
+            else:
+                self.probes += 1
             yield probe, found
 
 

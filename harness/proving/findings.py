@@ -27,6 +27,7 @@ class Findings:
     """An outcome in the making."""
 
     probes: int = 0
+    sequences: int = 0
     facts: int = 0
     tried: bool = False
     only_shown: bool = False
@@ -53,6 +54,7 @@ class Findings:
 
     def add_trial(self, check: DeclaredCheck, trial: Trial, undeclared: UndeclaredRules) -> None:
         self.probes += trial.probes
+        self.sequences += trial.sequences
         if trial.failure is not None:
             # An example of what happens says more than a line of the catalog.
             self.broken.insert(0, counterexample(check, trial.failure, undeclared.catalog))
@@ -139,6 +141,7 @@ class Findings:
             place=check.place,
             status=self.status,
             probes=self.probes,
+            sequences=self.sequences,
             facts=self.facts,
             seconds=seconds,
             reason=self._why,

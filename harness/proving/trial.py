@@ -24,6 +24,7 @@ from harness.proving.attribution import Attribution
 from harness.proving.draws import draw_until, smallest
 from harness.proving.examiner import Examiner, Failure, Trial
 from harness.proving.fewer_rows import FewerRows
+from harness.proving.fewer_steps import fewer_steps, steps_of
 from harness.values.examples import examples
 
 REPLAYS = 400
@@ -66,6 +67,8 @@ def attempt(
         failure = _smallest(context, stated, examiner, failure)
     trial.failure = failure and examiner.fewest_settings(failure)
     check = context.attribution.check
+    if trial.failure is not None and context.shrink:
+        trial.failure = fewer_steps(trial.failure, examiner.again)
     if trial.failure is not None and context.shrink and context.catalog is not None and check is not None:
         trial.failure = FewerRows(check, context.catalog, examiner.again).of(trial.failure)
     if trial.failure is not None and isinstance(trial.failure.probe.expected, Works):
@@ -83,10 +86,16 @@ def _try(
     trial: Trial,
 ) -> None:
     """Draws scenarios and tries them in batches, until one fails."""
+    several: list[Failure] = []
 
     def is_enough(scenario: Scenario, answer: ScenarioResult) -> bool:
         trial.scenarios += 1
-        trial.failure = trial.failure or examiner.book(trial, scenario, answer)
+        failure = examiner.book(trial, scenario, answer)
+        if failure is not None and steps_of(failure.probe) is not None:
+            # One statement that shows it says more than several: other scenarios may have such a one.
+            several.append(failure)
+        else:
+            trial.failure = trial.failure or failure
         return trial.failure is not None
 
     with BatchPipeline(context.session, is_enough) as pipeline:
@@ -97,6 +106,7 @@ def _try(
             ended = draw_until(stated, context.scenarios, context.seed, pipeline.put)
         if not ended:
             pipeline.end()
+    trial.failure = trial.failure or next(iter(several), None)
 
 
 def _smallest(

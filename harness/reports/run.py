@@ -22,10 +22,11 @@ class Run:
 
 @dataclass
 class Totals:
-    """The numbers of checks by status, of probes and of facts."""
+    """The numbers of checks by status, of probes, sequences and facts."""
 
     outcomes: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     probes: int = 0
+    sequences: int = 0
     facts: int = 0
 
     @classmethod
@@ -38,6 +39,7 @@ class Totals:
     def add(self, outcome: Outcome) -> None:
         self.outcomes[outcome.status] += 1
         self.probes += outcome.probes
+        self.sequences += outcome.sequences
         self.facts += outcome.facts
 
     @property

@@ -183,11 +183,16 @@ def totals(found: Totals, seconds: float) -> str:
     if found.outcomes[Status.ERROR]:
         verdicts += f", {words.counted(found.outcomes[Status.ERROR], 'error')}"
     speed = f" ({found.probes / seconds:,.0f} probes/s)" if found.probes and seconds > 0 else ""
-    tried = f"{words.counted(found.probes, 'probe')} and {words.counted(found.facts, 'fact')}"
+    tried = f"{_tried(found)} and {words.counted(found.facts, 'fact')}"
     return f"{verdicts}; {tried} in {seconds:.1f} s{speed}"
 
 
 def _effort(outcome: Outcome) -> str:
     if outcome.probes:
-        return words.counted(outcome.probes, "probe")
+        return _tried(outcome)
     return words.counted(outcome.facts, "fact") if outcome.facts else ""
+
+
+def _tried(found: Outcome | Totals) -> str:
+    sequences = f", {words.counted(found.sequences, 'sequence')}" if found.sequences else ""
+    return f"{words.counted(found.probes, 'probe')}{sequences}"

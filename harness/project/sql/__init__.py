@@ -7,6 +7,7 @@ values it can have. Every function raises :class:`SqlError` for a text that is n
 """
 
 from harness.grammar import SqlError
+from harness.project.sql.comparisons import Comparisons, Operand, comparisons, named_columns, relations, whole_numbers
 from harness.project.sql.contents import (
     ColumnRef,
     Constant,
@@ -45,7 +46,9 @@ from harness.project.sql.truth import can_be_false
 
 __all__ = [
     "ColumnRef",
+    "Comparisons",
     "Constant",
+    "Operand",
     "Pattern",
     "SqlError",
     "arguments",
@@ -54,6 +57,7 @@ __all__ = [
     "can_be_false",
     "column_refs",
     "columns",
+    "comparisons",
     "conjuncts",
     "constant_calls",
     "constants",
@@ -66,9 +70,11 @@ __all__ = [
     "functions",
     "is_call",
     "is_name",
+    "named_columns",
     "patterns",
     "predicate",
     "query",
+    "relations",
     "renamed",
     "replace_value",
     "returns_nothing",
@@ -76,4 +82,5 @@ __all__ = [
     "tables",
     "unqualified",
     "variables",
+    "whole_numbers",
 ]
