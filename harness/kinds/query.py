@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,10 +21,11 @@ from harness.kinds.base import (
 )
 from harness.kinds.query_parts.aims import Aims
 from harness.kinds.query_parts.sequences import Sequences
-from harness.kinds.query_parts.writes import QueryWrites, pairs_of_writes
+from harness.kinds.query_parts.story import MORE
+from harness.kinds.query_parts.writes import QueryWrites, Write, pairs_of_writes, similar_rows
 from harness.kinds.row_access.acting_roles import ActingRole, ActsAsRoles, as_roles_each, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
-from harness.probes import AcceptedOrRefused, Execute, Postcondition, Probe, Steps, settle
+from harness.probes import AcceptedOrRefused, Execute, Postcondition, Probe, Scenario, Steps, settle
 from harness.project import keys, sql
 from harness.project.keys import choice, concurrently, key, query_of, several, text
 from harness.races import NOTHING, Invariant, Race, Races
@@ -94,45 +96,50 @@ class QueryKind(ActsAsRoles):
         roles = {table.name: self._writing_roles(subject, table) for table in tables}
         if self.as_ and not any(roles.values()):
             raise Unreliable(f"{', '.join(self.as_)} may write to no table that the query names")
+        aims = None if self.as_ else Aims.of(subject, tables, self._condition, self.finds_none)
 
-        aims = Aims.of(subject, tables, self._condition, self.finds_none)
-
-        def build(draft: Draft) -> Iterator[Probe]:
-            fresh = []
+        def build(draft: Draft, fresh: Mapping[TableName, list[NewRow]]) -> Iterator[Probe]:
             for table in tables:
                 filled = filled_references(table, subject.pools.of(table))
                 for _ in range(2):
                     draw_reachable(roles[table.name], draft, draft.insert, table.name, filled)
-                fresh.append(draw_reachable(roles[table.name], draft, draft.row, table.name, filled))
+                fresh[table.name].append(draw_reachable(roles[table.name], draft, draft.row, table.name, filled))
             existing = list(draft.inserts)
             writes = QueryWrites(subject, draft, self._condition, columns)
             yield Probe(Execute("select"), AcceptedOrRefused(), "generated rows", "generated rows", then=then)
-            for table, row in zip(tables, fresh, strict=True):
-                for write in writes.of(table, row, existing):
+            for table in tables:
+                for write in writes.of(table, fresh[table.name][0], existing):
                     required = write.command.startswith("insert")
                     probe = Probe(
                         write.statement, AcceptedOrRefused(), write.command, str(write), then=then, required=required
                     )
                     yield from self._by_roles(roles[table.name], draft, table.name, probe) if self.as_ else [probe]
-            if not self.as_:
-                yield from self._sequences(subject, draft, aims, dict(zip(tables, fresh, strict=True)))
 
-        return subject.probes(build)
+        def scenario(draft: Draft) -> Scenario:
+            fresh: dict[TableName, list[NewRow]] = {table.name: [] for table in tables}
+            probes = tuple(build(draft, fresh))
+            besides = () if aims is None else (self._sequences(draft, Sequences.on(draft, aims, fresh)),)
+            return Scenario((*draft.inserts,), probes, besides=besides)
 
-    def _sequences(self, subject: Subject, draft: Draft, aims: Aims, fresh: Mapping[Table, NewRow]) -> Iterator[Probe]:
-        """Yields sequences of writes; after each write that is accepted the query is asked."""
+        return subject.scenarios(scenario)
+
+    def _sequences(self, draft: Draft, sequences: Sequences) -> Scenario:
+        """Returns sequences of writes; after each write that is accepted the query is asked.
+
+        Of the rows before them any may be refused: what triggers think of drawn rows is not theirs to show.
+        """
         taken = "case when current_setting('harness.taken', true) = 'none' then 'every write refused'"
         then = Postcondition(
             f"select {taken} else {self._found()} end", NOTHING, "the query finds", idle="every write refused"
         )
-        settled = settle(subject.catalog)
-        sequences = Sequences.on(subject, draft, aims, fresh)
+        settled, probes = settle(sequences.subject.catalog), []
         for number, writes in enumerate(sequences.of(draft)):
+            words = tuple(map(str, writes))
+            steps = Steps(tuple(write.statement for write in writes), words, self.finds_none, settled)
+            aspect = f"sequence {number}"
             if writes:
-                words = tuple(map(str, writes))
-                steps = Steps(tuple(write.statement for write in writes), words, self.finds_none, settled)
-                aspect = f"sequence {number}"
-                yield Probe(steps.skipping, AcceptedOrRefused(), aspect, str(steps), then=then, required=False)
+                probes.append(Probe(steps.skipping, AcceptedOrRefused(), aspect, str(steps), then=then, required=False))
+        return Scenario((*draft.inserts, *sequences.more), tuple(probes), optional="row by row")
 
     @property
     def _condition(self) -> Rule:
@@ -161,21 +168,29 @@ class QueryKind(ActsAsRoles):
             return None
         tables = self._tables(subject)
         watch = Invariant(f"select {self._found()}", "the query finds nothing")
+        aims = Aims.of(subject, tables, self._condition, self.finds_none)
+        keys = {column for table in tables for column in table.primary_key}
+        named = [column for column in sql.columns(self._condition.predicate) if column not in keys]
+
+        def race(ahead: Sequence[Write], one: Write, other: Write) -> Race:
+            return Race(
+                f"{one.command}, {other.command}",
+                f"{one} and {other}",
+                [one.statement],
+                [other.statement],
+                watch,
+                required=False,
+                any_refusal=True,
+                ahead=tuple(write.statement for write in ahead),
+            )
 
         def build(draft: Draft) -> Races:
-            races = tuple(
-                Race(
-                    f"{one.command}, {other.command}",
-                    f"{one} and {other}",
-                    [one.statement],
-                    [other.statement],
-                    watch,
-                    required=False,
-                    any_refusal=True,
-                )
-                for one, other in pairs_of_writes(subject, draft, tables, self._condition)
-            )
-            return Races(tuple(draft.inserts), races)
+            fresh = similar_rows(subject, draft, tables, self._condition)
+            sequences = Sequences.on(draft, aims, fresh, draft.choose((0, MORE)))
+            writes = QueryWrites(subject, draft, self._condition, named)
+            pairs = pairs_of_writes(writes, tables, fresh, [*draft.inserts], random.Random(sequences.seed))
+            races = (*(race((), *pair) for pair in pairs), *(race(*each) for each in sequences.in_two_sessions()))
+            return Races((*draft.inserts, *sequences.more), races, optional="row by row")
 
         return subject.scenarios(build)
 

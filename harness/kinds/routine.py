@@ -156,7 +156,11 @@ class RoutineKind(Kind):
 
         def build(draft: Draft) -> Scenario:
             rows = GivenRows(subject)
-            return Scenario(rows.draw(draft, self.given), tuple(calls.probes(rows.values, self._settings(rows.values))))
+            setup = rows.draw(draft, self.given)
+            probes = tuple(calls.probes(rows.values, self._settings(rows.values)))
+            turned = rows.turned(draft, setup)
+            besides = (Scenario(turned, probes, optional="as a whole"),) if turned else ()
+            return Scenario(setup, probes, besides=besides)
 
         return subject.scenarios(build)
 

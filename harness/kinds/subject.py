@@ -32,10 +32,12 @@ from harness.probes import (
     Probe,
     Scenario,
     SqlStatement,
+    Steps,
     Update,
     Variants,
     condition,
     qualified,
+    settle,
 )
 from harness.project.model import Project, TableName, Values
 from harness.races import Databases, Races
@@ -177,10 +179,20 @@ class Subject:
             whole = replace(groups.of(built), setup=groups.setup) if groups else replace(built, setup=setup)
             users = Users(self.pools, draft.rows)
             if isinstance(whole, Scenario):
-                return users.of(replace(whole, waits=draft.has_deferred_reference))
+                waits = draft.has_deferred_reference
+                besides = (replace(each, setup=self._setup(draft, each.setup), waits=waits) for each in whole.besides)
+                others = tuple(users.of(self._optional(each)) for each in besides)
+                return users.of(replace(whole, waits=waits, besides=others))
+            whole = self._optional(whole)
             return replace(whole, setup=(*users.setup(whole.setup),), races=whole.mapped(users.together).races)
 
         return drawn()
+
+    def _optional(self, built: D) -> D:
+        """The same with rows that are skipped where they are refused, if that is what it is to be."""
+        if built.optional != "row by row":
+            return built
+        return replace(built, setup=tuple(Steps.optional(each, settle(self.catalog)) for each in built.setup))
 
     def begun(self, build: Callable[[RowPair], Scenario]) -> Begun:
         """Returns scenarios that all start with an existing row of the table and a new one.

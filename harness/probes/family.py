@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from harness.probes.probe import Probe
 from harness.probes.reply import Reply
@@ -114,12 +114,15 @@ def _with(statement: Insert | Update, changes: Values) -> Insert | Update:
 class Scenario:
     """The ``setup`` inserts the rows that each probe finds; probes do not see one another.
 
-    If it ``waits``, deferred constraints are not checked before a probe has added its row.
+    If it ``waits``, deferred constraints are not checked before a probe has added its row. Scenarios ``besides`` are
+    made of the same draw. One that is ``optional`` says nothing where its rows are refused, as a whole or each.
     """
 
     setup: tuple[SqlStatement, ...]
     probes: tuple[Probe | Family, ...]
     waits: bool = field(default=False, kw_only=True)
+    optional: Literal["", "as a whole", "row by row"] = field(default="", kw_only=True)
+    besides: tuple[Scenario, ...] = field(default=(), kw_only=True)
 
     @property
     def size(self) -> int:

@@ -116,15 +116,19 @@ begin
         exception when others or assert_failure then
             continue;
         end;
-        begin
-            exit when exists ({until}
-            );
-        exception when others or assert_failure then
-            exit;
-        end;
+        {until}
     end loop;
     perform set_config('harness.taken', harness_taken, true);
 end $harness_steps$"""
+
+
+_UNTIL = """\
+begin
+            exit when exists ({query}
+            );
+        exception when others or assert_failure then
+            exit;
+        end;"""
 
 
 @dataclass(frozen=True)
@@ -135,16 +139,25 @@ class Steps:
     """
 
     writes: tuple[SqlStatement, ...]
-    words: tuple[str, ...]
-    until: str
+    words: tuple[str, ...] = ()
+    until: str | None = None
     settled: tuple[str, ...] = ()
+
+    @classmethod
+    def optional(cls, statement: SqlStatement, settled: tuple[str, ...]) -> SqlStatement:
+        """A statement that inserts rows, as one that is skipped where it is refused; any other as it is."""
+        row = statement.leaves if isinstance(statement, Execute) else statement
+        if not isinstance(row, Insert):
+            return statement
+        return replace(cls((statement,), settled=settled).skipping, leaves=row)
 
     @property
     def skipping(self) -> Execute:
         """All of them as one statement; the setting ``harness.taken`` is ``none`` if each was refused."""
         writes = ", ".join(literal(each.sql).strip() for each in self.writes)
         settled = " ".join(f"{each};" for each in self.settled)
-        return Execute(_SKIPPING.format(writes=writes, settled=settled, until=self.until), steps=self)
+        until = "" if self.until is None else _UNTIL.format(query=self.until)
+        return Execute(_SKIPPING.format(writes=writes, settled=settled, until=until), steps=self)
 
     @property
     def plain(self) -> Execute:
@@ -165,7 +178,8 @@ def rows_of(given: SqlStatement) -> Iterator[tuple[TableName, Values]]:
     """The rows that a statement writes, as far as it says; the row of the statement itself comes last."""
     statement = given.instead_of or given.leaves or given if isinstance(given, Execute) else given
     if isinstance(given, Execute):
-        yield from (row for each in (given.steps.writes if given.steps else ()) for row in rows_of(each))
+        written = given.steps.writes if given.steps and not given.leaves else ()
+        yield from (row for each in written for row in rows_of(each))
         yield from ((other.table, other.values) for other in given.beside)
     if isinstance(statement, Insert):
         yield statement.table, statement.values

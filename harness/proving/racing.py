@@ -1,17 +1,17 @@
-"""Runs the races of one check: draws rows, picks races worth running, and runs each in every order.
+"""Runs the races of one check: draws rows, and runs the races that are worth it, each in every order.
 
 Decides whether a race speaks against the check: a broken invariant, or a refusal by no declared rule. Tries again where
 a third session interfered.
-Not here: one order of steps (``races/play.py``), and inserting and deleting rows around it (``races/database.py``).
+Not here: which races are worth it (``race_choice.py``), one order of steps (``races/play.py``), and inserting and
+deleting rows around it (``races/database.py``).
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from hypothesis import strategies as st
@@ -21,13 +21,8 @@ from harness.probes import (
     NOT_AVAILABLE,
     PAUSES,
     SERIALIZATION,
-    AcceptedOrRefused,
-    Execute,
     Interference,
-    Probe,
     Refused,
-    Reply,
-    Scenario,
     ServerError,
     Session,
     SqlStatement,
@@ -35,15 +30,14 @@ from harness.probes import (
     is_raised,
 )
 from harness.proving.draws import smallest
+from harness.proving.fewer_steps import with_plain_rows
+from harness.proving.race_choice import worth_running
 from harness.races import IsolationLevel, Race, RaceDatabase, RaceRun, Races, Unplayable, following, play
 from harness.races.sessions import Stuck
 from harness.values.examples import examples
 
 DRAWS = 4
 """The factor for the number of sets of rows where the first sets have shown nothing."""
-
-OPTIONAL = 6
-"""Races run for one set of rows, besides those that have to be."""
 
 RACE_REPLAYS, SIMILAR = 60, 3
 """Sets of rows, and races of each set, that are tried to make a violation smaller."""
@@ -103,15 +97,17 @@ def run_races(
     """
     result = RaceResult()
     runner = _Runner(database, session, [IsolationLevel(level) for level in levels], tuple(declared), result)
+    ran = 0
     for number, group in enumerate(_groups(strategy, scenarios, seeded)):
-        if number >= scenarios and result.reason is None:
+        if ran >= scenarios and result.reason is None:
             break
-        runner.run(group)
+        ran += runner.run(group)
         first = result.violation
         if first is not None:
             count = max(scenarios, number + 1)
             if replays:
-                result.violation = smallest(strategy, count, seeded, partial(runner.again, first), first, replays)
+                found = smallest(strategy, count, seeded, partial(runner.again, first), first, replays)
+                result.violation = runner.fewer_ahead(found)
             break
     return result
 
@@ -131,30 +127,48 @@ class _Runner:
     declared: tuple[Refused, ...]
     result: RaceResult
 
-    def run(self, group: Races) -> None:
-        """Runs all races of one set of rows."""
-        for race in self._worth_running(group):
+    def run(self, group: Races) -> bool:
+        """Runs the races of one set of rows that are worth it; returns whether one is likely to show something."""
+        races, likely = worth_running(self.session, group)
+        for race in races:
             for level in self.levels:
                 try:
-                    self._orders(group.setup, race, level)
+                    self._orders((*group.setup, *race.ahead), race, level)
                 except Unplayable as reason:
                     self._missed(race, str(reason))
                 except Stuck as reason:
                     self._missed(race, str(reason))
                     self.database.close()
                 if self.result.violation is not None:
-                    return
+                    return True
+        return likely
 
     def again(self, first: RaceViolation, group: Races) -> RaceViolation | None:
         """Runs the race of a violation on other rows, in the same order."""
         same = [race for race in group.races if race.what == first.race.what]
         for race in (same or [race for race in group.races if race.aspect == first.race.aspect])[:SIMILAR]:
-            with suppress(Unplayable, Stuck):
-                played = self._played(group.setup, race, first.level, [turn.taken for turn in first.played.turns])
-                fault = self._fault(race, played)
-                if fault is not None:
-                    return RaceViolation(group.setup, race, first.level, *_words(race, first.level, fault), played)
+            if (found := self.in_order(first, group.setup, race)) is not None:
+                return found
         return None
+
+    def in_order(self, first: RaceViolation, setup: tuple[SqlStatement, ...], race: Race) -> RaceViolation | None:
+        """Runs a race in the order of a violation; returns how it fails, if it does."""
+        with suppress(Unplayable, Stuck):
+            setup = (*setup, *race.ahead)
+            played = self._played(setup, race, first.level, [turn.taken for turn in first.played.turns])
+            fault = self._fault(race, played)
+            if fault is not None:
+                return RaceViolation(setup, race, first.level, *_words(race, first.level, fault), played)
+        return None
+
+    def fewer_ahead(self, found: RaceViolation) -> RaceViolation:
+        """The violation with the fewest statements ahead of it that were found, none of which is refused."""
+        rows = found.setup[: len(found.setup) - len(found.race.ahead)]
+        for each in reversed(found.race.ahead):
+            ahead = tuple(other for other in found.race.ahead if other is not each)
+            found = self.in_order(found, rows, replace(found.race, ahead=ahead)) or found
+        shortest = found
+        return with_plain_rows(rows, lambda setup: self.in_order(shortest, setup, shortest.race), shortest)
 
     def _played(
         self, setup: tuple[SqlStatement, ...], race: Race, level: IsolationLevel, prefix: Sequence[str]
@@ -231,54 +245,6 @@ class _Runner:
         """Whether a refusal is no fault of the race."""
         rules = self.declared if race.refusals is None else race.refusals
         return race.any_refusal or any(rule.matches(refusal) for rule in rules)
-
-    def _worth_running(self, group: Races) -> list[Race]:
-        """Picks the required races, and the optional ones in which one session is most likely to block the other."""
-        required = [race for race in group.races if race.required]
-        optional = [race for race in group.races if not race.required]
-        if len(optional) <= OPTIONAL:
-            return [*required, *optional]
-        answer = self.session.run([Scenario(group.setup, tuple(_serial(optional)))])[0]
-        if isinstance(answer, ServerError):
-            return required
-        found: list[tuple[int, Race]] = []
-        for place, race in enumerate(optional):
-            rank = _rank([each for each in answer[4 * place : 4 * place + 4] if isinstance(each, Reply)])
-            if rank is not None:
-                found.append((rank, race))
-        return [*required, *_varied(found)]
-
-
-def _serial(races: Iterable[Race]) -> Iterator[Probe]:
-    """Probes with each session alone, and after the other."""
-    for race in races:
-        for before, statement in (((), race.a), ((), race.b), (race.a, race.b), (race.b, race.a)):
-            *ahead, last = [*before, *statement]
-            text = "; ".join(each.sql for each in ahead) or None
-            yield Probe(last if text is None else Execute(last.sql), AcceptedOrRefused(), "serial", before=text)
-
-
-def _rank(replies: Sequence[Reply]) -> int | None:
-    """0 if one is refused after the other, 1 if neither is; None if one alone is refused. The lower, the better."""
-    alone, after = replies[:2], replies[2:]
-    if any(reply.refusal is not None or reply.rows == 0 for reply in alone):
-        return None
-    return 0 if any(reply.refusal is not None for reply in after) else 1
-
-
-def _varied(found: Sequence[tuple[int, Race]]) -> list[Race]:
-    """Takes the best races, of every aspect in turn."""
-    turns: dict[tuple[int, str], int] = {}
-    places: list[tuple[int, int, int, Race]] = []
-    for number, (rank, race) in enumerate(found):
-        turn = turns[rank, race.aspect] = turns.get((rank, race.aspect), -1) + 1
-        places.append((rank, turn, number, race))
-    best = sorted(places, key=lambda place: place[:3])
-    # Two writes may undo one another though none is refused: some of those are run as well.
-    harmless = sum(rank for rank, *_ in best)
-    refused = len(best) - harmless
-    kept = min(refused, max(OPTIONAL - math.ceil(OPTIONAL / 3), OPTIONAL - harmless))
-    return [race for *_, race in [*best[:kept], *best[refused:][: OPTIONAL - kept]]]
 
 
 def _words(race: Race, level: IsolationLevel, fault: tuple[str, str]) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from harness.catalog import Catalog
 from harness.kinds.base import Begun, RowPair
-from harness.probes import BATCH, Scenario, ScenarioResult, ScenarioRunner, TimedOut, Works
+from harness.probes import BATCH, Scenario, ScenarioResult, ScenarioRunner, ServerError, TimedOut, Works
 from harness.proving.attribution import Attribution
 from harness.proving.draws import draw_until, smallest
 from harness.proving.examiner import Examiner, Failure, Trial
@@ -89,7 +89,9 @@ def _try(
     several: list[Failure] = []
 
     def is_enough(scenario: Scenario, answer: ScenarioResult) -> bool:
-        trial.scenarios += 1
+        if scenario.optional and isinstance(answer, ServerError):
+            return False
+        trial.scenarios += 0 if scenario.optional else 1
         failure = examiner.book(trial, scenario, answer)
         if failure is not None and steps_of(failure.probe) is not None:
             # One statement that shows it says more than several: other scenarios may have such a one.
@@ -115,9 +117,13 @@ def _smallest(
     """The smallest case in which the same aspect fails; the first one found if it does not fail again."""
 
     def failing(scenario: Scenario) -> Failure | None:
-        same = tuple(probe for probe in scenario.probes if probe.aspect == first.probe.aspect)
-        with suppress(TimedOut):  # that is another fault
-            return examiner.try_alone(replace(scenario, probes=same), first.probe.contrast)
+        for each in (scenario, *scenario.besides):
+            same = tuple(probe for probe in each.probes if probe.aspect == first.probe.aspect)
+            with suppress(TimedOut):  # that is another fault
+                tried = replace(each, probes=same)
+                found = examiner.try_alone(tried, first.probe.contrast) if same or not each.optional else None
+                if found is not None and (found.probe.aspect == first.probe.aspect or not each.optional):
+                    return found
         return None
 
     limits = context.scenarios, context.seed
@@ -166,8 +172,9 @@ class BatchPipeline:
 
     def put(self, scenario: Scenario) -> bool:
         """Takes a scenario; returns whether the answers so far are enough."""
-        self._batch.append(scenario)
-        self._size += scenario.size
+        for each in (scenario, *scenario.besides):
+            self._batch.append(each)
+            self._size += each.size
         return self._size >= BATCH and self._send()
 
     def end(self) -> bool:

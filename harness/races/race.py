@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from harness.probes import Insert, Refused, SqlStatement
 from harness.project.model import TableName
@@ -65,6 +65,7 @@ class Race:
     - ``any_refusal``: no refusal is a fault; else those by ``refusals`` are none (by default, all declared ones).
     - ``settings`` hold for both transactions (``role``, claims …).
     - ``writes_other_rows`` than its statements say: these cannot be deleted again.
+    - ``ahead`` are statements committed before it, after the rows of all races.
     """
 
     aspect: str
@@ -77,23 +78,30 @@ class Race:
     refusals: tuple[Refused, ...] | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     writes_other_rows: bool = False
+    ahead: tuple[SqlStatement, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
 class Races:
-    """Races, and the rows that are committed before each of them."""
+    """Races, and the rows that are committed before each of them; if these are ``optional``, any may be refused."""
 
     setup: tuple[SqlStatement, ...]
     races: tuple[Race, ...]
+    optional: Literal["", "row by row"] = ""
 
     @property
     def filled(self) -> list[TableName]:
         """The tables that one of the two sessions inserts into."""
-        return [each.table for race in self.races for each in (*race.a, *race.b) if isinstance(each, Insert)]
+        return [
+            each.table for race in self.races for each in (*race.ahead, *race.a, *race.b) if isinstance(each, Insert)
+        ]
 
     def mapped(self, change: Callable[[SqlStatement], SqlStatement]) -> Races:
         """The same races of changed statements."""
-        races = (replace(race, a=[*map(change, race.a)], b=[*map(change, race.b)]) for race in self.races)
+        races = (
+            replace(race, a=[*map(change, race.a)], b=[*map(change, race.b)], ahead=tuple(map(change, race.ahead)))
+            for race in self.races
+        )
         return replace(self, races=tuple(races))
 
     def __repr__(self) -> str:

@@ -2,23 +2,21 @@
 
 Each has a row in its focus, with which others are brought to agree: in all columns of the query, or in some of them.
 Some sequences are aimed: two rows for which an expression has one result, as many rows as the query counts, rows that
-point at each other. Decides which row a write takes, and which values.
-Not here: which values are worth writing together (``aims.py``), and how a sequence is tried (``probes/steps.py``).
+point at each other. Decides which sequences are aimed.
+Not here: which row a write takes (``story.py``), and which values are worth writing together (``aims.py``).
 """
 
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from harness.kinds.base import Draft, NewRow, Subject, Table, TableName, Values, shorten
+from harness.kinds.base import Draft, NewRow, Subject, TableName
 from harness.kinds.query_parts.aims import Aims, RowsTogether
+from harness.kinds.query_parts.story import MORE, Story
 from harness.kinds.query_parts.writes import Write
-from harness.probes import Delete, Insert, Update
-from harness.values.near import near
-from harness.values.types import nth
+from harness.probes import SqlStatement
 
 DRAWN = 60
 """Sequences that are drawn on the rows of one scenario, besides those that are aimed."""
@@ -29,26 +27,39 @@ AIMED = 48
 LONGEST = 6
 """Writes of a drawn sequence."""
 
-FIRST_KEY = 5000
-"""The number of the first key that is made for a row like a drawn one."""
+FIRST_KEY, MORE_KEYS = 5000, 6000
+"""The numbers of the first keys that are made for rows like drawn ones, in a sequence and before all of them."""
+
+FOR_TWO = 80
+"""Sequences that are drawn for two sessions; each gives several pairs of writes."""
+
+AHEAD = 2
+"""Writes ahead of those of two sessions, at the most."""
 
 
 @dataclass(frozen=True)
 class Sequences:
-    """Makes sequences from what is known of a query; ``fresh`` are drawn rows that are not there yet."""
+    """Makes sequences from what is known of a query; ``fresh`` are drawn rows that are not there yet.
+
+    ``existing`` rows are there, and of them those that ``more`` inserts after all that was drawn.
+    """
 
     subject: Subject
     aims: Aims
     fresh: Mapping[TableName, Sequence[NewRow]]
     existing: Sequence[tuple[TableName, NewRow]]
     seed: int
+    more: tuple[SqlStatement, ...] = ()
 
     @classmethod
-    def on(cls, subject: Subject, draft: Draft, aims: Aims, fresh: Mapping[Table, NewRow]) -> Sequences:
-        """Sequences on the rows of a draft, and on one row of each table that is ``fresh``."""
-        existing = [(insert.table, {**insert.values}) for insert in draft.inserts]
-        rows = {table.name: [row] for table, row in fresh.items()}
-        return cls(subject, aims, rows, existing, draft.choose(range(1000)))
+    def on(cls, draft: Draft, aims: Aims, fresh: Mapping[TableName, Sequence[NewRow]], rows: int = MORE) -> Sequences:
+        """Sequences on the rows of a draft, and on that many other rows of each table."""
+        drawn = [(insert.table, {**insert.values}) for insert in draft.inserts]
+        bare = cls(aims.subject, aims, fresh, drawn, draft.choose(range(1000)))
+        story = bare._story("more", MORE_KEYS)
+        story.more(rows)
+        more = tuple(write.statement for write in story.writes)
+        return replace(bare, existing=tuple(story.rows), more=more)
 
     def of(self, draft: Draft) -> Iterator[tuple[Write, ...]]:
         """Yields sequences, some of them empty: those that are aimed, then drawn ones."""
@@ -58,6 +69,12 @@ class Sequences:
         yield from self._counts()
         yield from map(self.drawn, range(DRAWN))
 
+    def in_two_sessions(self) -> Iterator[tuple[Sequence[Write], Write, Write]]:
+        """Yields two writes for two sessions, with those ahead of them: the beginnings of sequences."""
+        for writes in (*self._counts(), *map(self.drawn, range(FOR_TWO))):
+            for last in range(1, min(len(writes), AHEAD + 2)):
+                yield writes[: last - 1], writes[last - 1], writes[last]
+
     def drawn(self, number: int) -> tuple[Write, ...]:
         """One sequence by a number; the same number has the same choices."""
         story = self._story(f"drawn {number}")
@@ -65,9 +82,10 @@ class Sequences:
             story.any()
         return tuple(story.writes)
 
-    def _story(self, name: str) -> Story:
+    def _story(self, name: str, first_key: int = FIRST_KEY) -> Story:
         chance = random.Random(f"{self.seed} {name}")
-        return Story(self.subject, self.aims, self.fresh, chance, [(table, {**row}) for table, row in self.existing])
+        rows = [(table, {**row}) for table, row in self.existing]
+        return Story(self.subject, self.aims, self.fresh, chance, rows, first_key)
 
     def _together(self, draft: Draft) -> Iterator[tuple[Write, ...]]:
         """Yields inserts of two rows whose values belong together, and updates to such values."""
@@ -136,140 +154,3 @@ class Sequences:
                     for other in others[:1]:
                         story.update(table.name, other, story.agreeing(table.name))
                     yield tuple(story.writes)
-
-
-@dataclass
-class Story:
-    """One sequence while it is made: ``rows`` are there, as far as no write was refused."""
-
-    subject: Subject
-    aims: Aims
-    fresh: Mapping[TableName, Sequence[NewRow]]
-    chance: random.Random
-    rows: list[tuple[TableName, NewRow]]
-    writes: list[Write] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        places = ((table, column) for table, columns in self.aims.named.items() for column in columns)
-        self.left_out = {place for place in places if self.chance.random() < 0.2}
-        named = [place for place, (table, _) in enumerate(self.rows) if table in self.aims.named]
-        self.focus: tuple[TableName, NewRow] = self.rows[self.chance.choice(named)]
-        self._inserts = Counter[TableName]()
-
-    def any(self) -> None:
-        """Adds a write: mostly one that brings a row to agree with the one in the focus."""
-        roll, table = self.chance.random(), self.chance.choice(self.aims.tables).name
-        if roll < 0.4:
-            self.insert(table, {**self.agreeing(table), **(self._other(table) if self.chance.random() < 0.5 else {})})
-            return
-        of, row = self.focus if self.chance.random() < 0.4 else self.chance.choice(self._own)
-        if roll < 0.62:
-            of, row = self.chance.choice(self._own)
-            change = self.agreeing(of)
-            self.update(of, row, {**change, **(self._other(of) if self.chance.random() < 0.2 else {})})
-        elif roll < 0.85:
-            self.tweak(of, row)
-        else:
-            self.delete(of, row)
-
-    def insert(self, table: TableName, change: Values) -> NewRow:
-        """Adds the insert of a drawn row, or of one like it with a key of its own."""
-        drawn, place = self.fresh[table], self._inserts[table]
-        self._inserts[table] += 1
-        new = drawn[place] if place < len(drawn) else self._keyed(table, drawn[place % len(drawn)])
-        row = {**new, **self._elsewhere(table), **change}
-        self.writes.append(Write(f"insert into {table}", _words(change), Insert(table, row)))
-        self.rows.append((table, row))
-        return row
-
-    def update(self, table: TableName, row: NewRow, change: Values) -> NewRow:
-        """Adds the update of a row, if it changes anything; returns the row."""
-        definition = self.subject.catalog.table(table)
-        changed = {
-            name: value
-            for name, value in change.items()
-            if row.get(name) != value and definition.column(name).identity != "a"
-        }
-        if changed:
-            statement = Update(table, self.subject.key(row, definition), changed)
-            self.writes.append(Write(f"update of {table}", _words(changed), statement))
-            row.update(changed)
-        return row
-
-    def delete(self, table: TableName, row: NewRow) -> None:
-        definition = self.subject.catalog.table(table)
-        self.writes.append(Write(f"delete from {table}", "", Delete(table, self.subject.key(row, definition))))
-        self.rows = [each for each in self.rows if each[1] is not row] if len(self._own) > 1 else self.rows
-
-    def tweak(self, table: TableName, row: NewRow) -> None:
-        """Adds an update of a column of the query to a constant, to NULL, or to what is near to its own value."""
-        self.update(table, row, self._other(table, row))
-
-    def agreeing(self, table: TableName) -> NewRow:
-        """Values by which a row agrees with the one in the focus; of some columns none, or NULL."""
-        found = self.all_agreeing(table, *self.focus)
-        columns = {column.name: column for column in self.subject.catalog.table(table).columns}
-        for name in [*found]:
-            roll = self.chance.random()
-            if (table, name) in self.left_out or roll < 0.1:
-                del found[name]
-            elif roll < 0.2 and not columns[name].not_null:
-                found[name] = None
-        return found
-
-    def all_agreeing(self, table: TableName, of: TableName, row: Values) -> NewRow:
-        """All values by which a row of a table can agree with a row ``of`` a table."""
-        definition = self.subject.catalog.table(table)
-        found: NewRow = {}
-        if of == table:
-            alone = definition.primary_key if len(definition.primary_key) == 1 else ()
-            names = {*self.aims.named[table], *definition.foreign_columns} - {*alone}
-            found = {name: row[name] for name in names if name in row}
-        for link in self.aims.links:
-            meets = (link.table, link.to) == (table, of) and link.of in row
-            if meets and definition.column(link.column).is_supplied and (of != table or self.chance.random() < 0.2):
-                found[link.column] = row[link.of]
-        return {name: found[name] for name in sorted(found)}
-
-    @property
-    def _own(self) -> list[tuple[TableName, NewRow]]:
-        return [(table, row) for table, row in self.rows if table in self.aims.named]
-
-    def _other(self, table: TableName, row: Values | None = None) -> NewRow:
-        """Another value for a column that the query names and that refers to nothing."""
-        definition = self.subject.catalog.table(table)
-        left_out = {*definition.foreign_columns, *definition.primary_key}
-        names = [name for name in self.aims.named[table] if name not in left_out]
-        if not names:
-            return {}
-        name = self.chance.choice(names)
-        own = row.get(name) if row else None
-        if own is not None and self.chance.random() < 0.2:
-            return {name: self.chance.choice([value for _, value in near(definition.column(name), own)])}
-        return {name: self.chance.choice(self.aims.values(definition, name))}
-
-    def _elsewhere(self, table: TableName) -> NewRow:
-        """Values by which a row refers to other rows than the drawn one does."""
-        found: NewRow = {}
-        for key in self.subject.catalog.table(table).foreign_keys:
-            parents = [row for of, row in self.rows if of == key.references]
-            if parents and self.chance.random() < 0.3:
-                parent = self.chance.choice(parents)
-                found |= {own: parent[to] for own, to in key.pairs if to in parent}
-        return found
-
-    def _keyed(self, table: TableName, base: Values) -> NewRow:
-        """A row like a drawn one, with other values in its keys."""
-        definition, row = self.subject.catalog.table(table), {**base}
-        pools = self.subject.pools
-        for _, columns in pools.keys(definition):
-            for name in columns:
-                if name not in definition.foreign_columns:
-                    pool = next((pool for pool in pools.of(definition) if name in pool.columns), None)
-                    made = nth(definition.column(name), FIRST_KEY + self._inserts[table])
-                    row[name] = self.chance.choice(pool.of_column(name)) if pool else made or row.get(name)
-        return row
-
-
-def _words(change: Values) -> str:
-    return ", ".join(f"{column} = {shorten(value)}" for column, value in change.items())

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.kinds.base import Draft, NewRow, Rule, Subject, Table, Values, shorten
+from harness.kinds.base import Draft, NewRow, Rule, Subject, Table, TableName, Values, shorten
 from harness.kinds.toolkit.changes import filled_references
 from harness.probes import Insert, SqlStatement
 from harness.project import sql
@@ -83,35 +83,39 @@ class QueryWrites:
                 yield from ({column.name: value} for value in values if value is not None or not column.not_null)
 
 
-def pairs_of_writes(
+def similar_rows(
     subject: Subject, draft: Draft, tables: Sequence[Table], condition: Rule
-) -> list[tuple[Write, Write]]:
-    """Returns pairs of writes on similar rows: first those with the same command and change, then any two.
-
-    Each table has two existing rows, and two rows to insert, that agree in columns of the query.
-    """
+) -> dict[TableName, list[NewRow]]:
+    """Has two rows of each table inserted, and returns two others; each two agree in columns of the query."""
     named = sql.columns(condition.predicate)
-    keys = {column for table in tables for column in table.primary_key}
-    writes = QueryWrites(subject, draft, condition, [column for column in named if column not in keys])
 
-    def similar(table: Table, draw: Callable[..., NewRow]) -> tuple[NewRow, NewRow]:
+    def similar(table: Table, draw: Callable[..., NewRow]) -> list[NewRow]:
         present = filled_references(table, subject.pools.of(table))
         first = draw(table.name, present=present)
-        return first, draw(table.name, _in_common(table, draft, first, named), present)
+        return [first, draw(table.name, _in_common(table, draft, first, named), present)]
 
     for table in tables:
         similar(table, draft.insert)
-    existing = list(draft.inserts)
-    fresh = [(table, *similar(table, draft.row)) for table in tables]
-    left = [write for table, row, _ in fresh for write in writes.of(table, row, existing)]
-    right = [write for table, _, row in fresh for write in writes.of(table, row, existing)]
+    return {table.name: similar(table, draft.row) for table in tables}
+
+
+def pairs_of_writes(
+    writes: QueryWrites,
+    tables: Sequence[Table],
+    fresh: Mapping[TableName, Sequence[NewRow]],
+    existing: Sequence[Insert],
+    chance: random.Random,
+) -> list[tuple[Write, Write]]:
+    """Returns pairs of writes: first those with the same command and change, then any two, some of each sort."""
+    left, right = (
+        [write for table in tables for write in writes.of(table, fresh[table.name][place], existing)]
+        for place in (0, 1)
+    )
     sorts: list[list[tuple[Write, Write]]] = [[], [], []]
     for one_write, other in itertools.product(left, right):
         if one_write.statement != other.statement:
             sort = (one_write.command != other.command) + (one_write.change != other.change)
             sorts[sort].append((one_write, other))
-    chance = random.Random(draft.choose(range(1000)))
-    # Some of each sort, in their order.
     return [
         sort[place] for sort in sorts for place in sorted(chance.sample(range(len(sort)), min(LOOKED_AT, len(sort))))
     ]

@@ -5,7 +5,7 @@ Reads ``given:``. A row in a state that no new row can have is inserted past the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from harness.kinds.base import Draft, Subject, TableName, identifier, literal
@@ -82,6 +82,35 @@ class GivenRows:
         return tuple(
             Execute(past_guards(insert), insert) if place in past else insert
             for place, insert in enumerate(draft.inserts)
+        )
+
+    def turned(self, draft: Draft, setup: tuple[SqlStatement, ...]) -> tuple[SqlStatement, ...]:
+        """Returns the rows of a setup with the given rows of each table last and the other way round.
+
+        A statement that changes several rows meets them in the order in which they were inserted. Rows stay behind
+        those that they refer to. Empty if no table has several given rows.
+        """
+        wanted = [place for place in range(len(setup)) if place not in self._given]
+        wanted += sorted(self._given, reverse=True)
+        tables = [draft.inserts[place].table for place in self._given]
+        if len({*tables}) == len(tables):
+            return ()
+        order: list[int] = []
+        while wanted:
+            rest = [draft.inserts[place] for place in wanted]
+            ready = (place for place in wanted if not self._refers(draft.inserts[place], rest))
+            order.append(next(ready, wanted[0]))
+            wanted.remove(order[-1])
+        return tuple(setup[place] for place in order)
+
+    def _refers(self, row: Insert, others: Sequence[Insert]) -> bool:
+        """Whether a row refers to one of others."""
+        keys = self.subject.catalog.table(row.table).foreign_keys
+        return any(
+            all(row.values.get(own) == other.values.get(to) is not None for own, to in key.pairs)
+            for key in keys
+            for other in others
+            if other is not row and other.table == key.references
         )
 
     def _draw(self, draft: Draft, row: GivenRow) -> None:
