@@ -74,14 +74,14 @@ class Oracle:
 
     def texts(
         self, table: Table, columns: Sequence[str], rows: Sequence[Tuple], expression: str
-    ) -> dict[Tuple, str | None]:
-        """The values of an expression, as text, by the rows that it is asked of; those on which it fails are left out.
+    ) -> list[tuple[Tuple, str | None]]:
+        """The values of an expression, as text, each with its row: several if it returns a set, none if it fails.
 
         Raises ``psycopg.Error`` if the expression is wrong whatever the values (an aggregate, another table's column).
         """
         alias = identifier(table.name.table)
 
-        def ask(rows: Sequence[Tuple]) -> dict[Tuple, str | None]:
+        def ask(rows: Sequence[Tuple]) -> list[tuple[Tuple, str | None]]:
             records = self._records(table, "$1")
             query = f"select harness_n, ({expression}\n)::text from ({records}) as {alias} order by harness_n"
             try:
@@ -89,8 +89,8 @@ class Oracle:
                     found = self._answered(query, [_json_array(_documents(table, columns, rows))]).fetchall()
             except psycopg.DataError:
                 half = len(rows) // 2
-                return {**ask(rows[:half]), **ask(rows[half:])} if half else {}
-            return dict(zip(rows, (text for _, text in found), strict=True))
+                return [*ask(rows[:half]), *ask(rows[half:])] if half else []
+            return [(rows[number - 1], text) for number, text in found]
 
         with self._rows_of(table):
             return ask(rows)

@@ -177,7 +177,7 @@ class Aims:
             except psycopg.Error:  # it is an aggregate, or about several rows
                 self._tried[key] = None
             else:
-                found = tuple((sorts[row], row, result) for row, result in texts.items())
+                found = tuple((sorts[row], row, result) for row, result in texts)
                 self._tried[key] = Evaluated(table.name, columns, found)
         return self._tried[key]
 
