@@ -7,7 +7,7 @@ Not here: running them (``racing.py``).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from harness.generation.statements import DISABLE_TRIGGERS
@@ -37,20 +37,28 @@ def worth_running(session: Session, group: Races) -> tuple[list[Race], bool]:
     optional = [race for race in group.races if not race.required]
     if len(optional) <= OPTIONAL:
         return [*required, *optional], True
-    alone = _replies(session, group.setup, [probe for race in optional for probe in _alone(race)])
+    unseen = _replies(session, group.setup, map(_unseen, optional))
+    breaking = {place for place, reply in enumerate(unseen) if _breaks(optional[place], reply)}
+    # Others are for want of better ones: those on the rows that are there are enough.
+    tried = [(place, race) for place, race in enumerate(optional) if place in breaking or not race.ahead]
+    alone = _replies(session, group.setup, (probe for _, race in tried for probe in _alone(race)))
     able = [
-        (race, unseen.then)
-        for race, (a, b, unseen) in zip(optional, _chunks(alone, 3), strict=False)
+        each
+        for each, (a, b) in zip(tried, _chunks(alone, 2), strict=False)
         if a.refusal is None and a.rows and b.refusal is None and b.rows
     ]
-    after = _replies(session, group.setup, [probe for race, _ in able for probe in _serial(race)])
-    ranked = zip(able, _chunks(after, 2), strict=False)
-    found = [(_rank(race, unseen, refusals), race) for (race, unseen), refusals in ranked]
-    return [*required, *_varied(found)], bool(required) or any(rank < HARMLESS for rank, _ in found)
+    after = _replies(session, group.setup, (probe for _, race in able for probe in _serial(race)))
+    found = [
+        (BREAKS if place in breaking else REFUSED if any(reply.refusal for reply in replies) else HARMLESS, race)
+        for (place, race), replies in zip(able, _chunks(after, 2), strict=False)
+    ]
+    likely = BREAKS if any(reply.refusal is None for reply in unseen) else REFUSED
+    return [*required, *_varied(found)], bool(required) or any(rank <= likely for rank, _ in found)
 
 
-def _replies(session: Session, setup: tuple[SqlStatement, ...], probes: Sequence[Probe]) -> list[Reply]:
-    answer = session.replies(Scenario(setup, tuple(probes))) if probes else []
+def _replies(session: Session, setup: tuple[SqlStatement, ...], probes: Iterable[Probe]) -> list[Reply]:
+    asked = tuple(probes)
+    answer = session.replies(Scenario(setup, asked)) if asked else []
     return [] if isinstance(answer, ServerError) else answer
 
 
@@ -58,28 +66,25 @@ def _chunks(replies: Sequence[Reply], size: int) -> Iterator[Sequence[Reply]]:
     return (replies[place : place + size] for place in range(0, len(replies), size))
 
 
+def _unseen(race: Race) -> Probe:
+    """A probe with both sessions while no trigger looks at them, as if neither saw the other."""
+    then = Postcondition(race.invariant.sql, "", "then there is")
+    return replace(_after((*race.ahead, DISABLE_TRIGGERS, *race.a), race.b), then=then)
+
+
+def _breaks(race: Race, unseen: Reply) -> bool:
+    return unseen.refusal is None and unseen.then is not None and not race.invariant.allows(NOTHING, unseen.then)
+
+
 def _alone(race: Race) -> Iterator[Probe]:
-    """Probes with each session alone, and with both while no trigger looks at them."""
     yield _after(race.ahead, race.a)
     yield _after(race.ahead, race.b)
-    then = Postcondition(race.invariant.sql, "", "then there is")
-    yield replace(_after((*race.ahead, DISABLE_TRIGGERS, *race.a), race.b), then=then)
 
 
 def _serial(race: Race) -> Iterator[Probe]:
     """Probes with each session after the other."""
     yield _after((*race.ahead, *race.a), race.b)
     yield _after((*race.ahead, *race.b), race.a)
-
-
-def _rank(race: Race, unseen: str | None, after: Sequence[Reply]) -> int:
-    """Ranks a race by its probes, the lower, the better.
-
-    Both break the invariant where no trigger looks at them, as if neither saw the other: that may happen in a race.
-    """
-    if unseen is not None and not race.invariant.allows(NOTHING, unseen):
-        return BREAKS
-    return REFUSED if any(reply.refusal is not None for reply in after) else HARMLESS
 
 
 def _after(ahead: Sequence[SqlStatement], statement: Sequence[SqlStatement]) -> Probe:

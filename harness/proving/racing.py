@@ -99,9 +99,12 @@ def run_races(
     runner = _Runner(database, session, [IsolationLevel(level) for level in levels], tuple(declared), result)
     ran = 0
     for number, group in enumerate(_groups(strategy, scenarios, seeded)):
-        if ran >= scenarios and result.reason is None:
+        if number >= scenarios and ran >= scenarios and result.reason is None:
             break
-        ran += runner.run(group)
+        races, likely = worth_running(session, group)
+        ran += likely
+        if number < scenarios or likely or result.reason is not None:
+            runner.run(group.setup, races)
         first = result.violation
         if first is not None:
             count = max(scenarios, number + 1)
@@ -127,21 +130,19 @@ class _Runner:
     declared: tuple[Refused, ...]
     result: RaceResult
 
-    def run(self, group: Races) -> bool:
-        """Runs the races of one set of rows that are worth it; returns whether one is likely to show something."""
-        races, likely = worth_running(self.session, group)
+    def run(self, setup: tuple[SqlStatement, ...], races: Iterable[Race]) -> None:
+        """Runs races of one set of rows."""
         for race in races:
             for level in self.levels:
                 try:
-                    self._orders((*group.setup, *race.ahead), race, level)
+                    self._orders((*setup, *race.ahead), race, level)
                 except Unplayable as reason:
                     self._missed(race, str(reason))
                 except Stuck as reason:
                     self._missed(race, str(reason))
                     self.database.close()
                 if self.result.violation is not None:
-                    return True
-        return likely
+                    return
 
     def again(self, first: RaceViolation, group: Races) -> RaceViolation | None:
         """Runs the race of a violation on other rows, in the same order."""

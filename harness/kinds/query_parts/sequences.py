@@ -30,7 +30,7 @@ LONGEST = 6
 FIRST_KEY, MORE_KEYS = 5000, 6000
 """The numbers of the first keys that are made for rows like drawn ones, in a sequence and before all of them."""
 
-FOR_TWO = 80
+FOR_TWO = 300
 """Sequences that are drawn for two sessions; each gives several pairs of writes."""
 
 AHEAD = 2
