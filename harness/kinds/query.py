@@ -59,9 +59,16 @@ class QueryKind(ActsAsRoles):
     its views are made of, what its tables refer to). The writes insert rows, change parents, and set columns to values
     of other rows, to the constants of the query and to their neighbours. A write that another rule refuses is no fault.
 
-    `concurrently: true`: it finds nothing either after two such writes in two transactions at once. Pairs of writes of
-    which the second is refused after the first are tried most. With `as` these roles write, with `claims`, each to rows
-    that it reaches; the connection's user, for whom no policy holds, asks the query.
+    Besides single writes, sequences of up to six are tried, and the query is asked after each write that is accepted.
+    A report shows the fewest writes, and says how many sequences were tried; the profile decides that. The text of the
+    query, of its views and of its functions in SQL says what is worth trying: two values for which an expression of the
+    query has one result (`lower(handle)`, an element of an array, a function of one's own), as many rows as it counts,
+    rows that agree in all columns that it joins or groups by but one, rows that point at each other.
+
+    `concurrently: true`: it finds nothing either after two such writes in two transactions at once, with others
+    committed ahead of them. Those pairs are tried most that break the query while no trigger looks at them. With `as`
+    these roles write, with `claims`, each to rows that it reaches, one write at a time; the connection's user, for whom
+    no policy holds, asks the query.
     """
 
     scopes = ("table", "module")

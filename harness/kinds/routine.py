@@ -65,8 +65,9 @@ class RoutineKind(Kind):
     `given` are rows, parents before children. Columns that are not named, and parents, are drawn by all rules and by
     `where`. A row may be in a state that no new row can have: it is then inserted past the triggers, if a superuser
     connects. Deferred constraints are checked for these rows before the call. `$name` is the value of its column, here
-    and in all other keys; it is never null. `before` are expressions that the owner evaluates before the call; of a
-    list each is tried. `call` are the statements that the role sends, one after the other.
+    and in all other keys; it is never null. Several given rows of a table are inserted in the order in which they are
+    named and in the opposite one: a statement may meet them in any. `before` are expressions that the owner evaluates
+    before the call; of a list each is tried. `call` are the statements that the role sends, one after the other.
 
     Proven, on drawn rows: all calls are accepted, and then each query under `then`, asked by the owner, is true.
     `result` are the rows of the last call with their `ordinality`: of a SELECT, of an INSERT, UPDATE, DELETE or MERGE
