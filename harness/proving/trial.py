@@ -57,7 +57,8 @@ def attempt(
     """Tries scenarios; ``drawn`` are the pairs that would be drawn, where they have been drawn before."""
     examiner, trial = Examiner(context.session, context.attribution), Trial()
     _try(context, stated, drawn, examiner, trial)
-    if trial.setup_refused is not None and trial.failure is None and not trial.shown:
+    hidden = bool(trial.causes.keys() - trial.shown) or (trial.setup_refused is not None and not trial.shown)
+    if hidden and trial.failure is None:
         # Triggers let few rows pass: there may be some among more of them.
         context = replace(context, scenarios=context.scenarios * MORE)
         _try(context, stated, None, examiner, trial)

@@ -113,11 +113,8 @@ def _moments(name: str, value: str) -> Iterator[tuple[str, str]]:
     with suppress(ValueError, OverflowError):
         moment = datetime.datetime.fromisoformat(value)
         for shape, step in _STEPS.items():
-            later = moment + step
-            if name == "date":
-                yield shape, later.date().isoformat()
-            else:
-                yield shape, later.isoformat(" ")
+            for sort, other in ((shape, moment + step), (f"{shape} before", moment - step)):
+                yield sort, other.date().isoformat() if name == "date" else other.isoformat(" ")
 
 
 def _documents(document: object) -> Iterator[tuple[str, object]]:

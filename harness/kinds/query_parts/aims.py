@@ -8,6 +8,7 @@ Not here: the writes (``writes.py``), and in which order they come (``sequences.
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -198,7 +199,11 @@ class Aims:
         given = [value for value in dict.fromkeys(own) if value is not None]
         # Of a text without letters and of an empty document nothing near is equal.
         rich = sorted(given, key=lambda value: not any(map(str.isalpha, value)))
-        texts = TEXTS if column.base_name in _TEXT else ()
+        texts: Sequence[str] = TEXTS if column.base_name in _TEXT else ()
+        if column.is_json:
+            documents = (json.loads(value) for value in given)
+            named = [each for each in documents if isinstance(each, dict) and each][:BASES]
+            texts = tuple(json.dumps(dict.fromkeys(each, TEXTS[0])) for each in named)
         return [*dict.fromkeys((*texts, *rich[:BASES], *given[:BASES]))]
 
 

@@ -30,6 +30,9 @@ LONGEST = 6
 FIRST_KEY, MORE_KEYS = 5000, 6000
 """The numbers of the first keys that are made for rows like drawn ones, in a sequence and before all of them."""
 
+ROWS, TURNS = 2, 5
+"""The first and the last rows of a table that leave, and the ways in which each does."""
+
 FOR_TWO = 300
 """Sequences that are drawn for two sessions; each gives several pairs of writes."""
 
@@ -67,11 +70,12 @@ class Sequences:
         yield from self._halves()
         yield from self._rings()
         yield from self._counts()
+        yield from self._leaving()
         yield from map(self.drawn, range(DRAWN))
 
     def in_two_sessions(self) -> Iterator[tuple[Sequence[Write], Write, Write]]:
         """Yields two writes for two sessions, with those ahead of them: the beginnings of sequences."""
-        for writes in (*self._counts(), *map(self.drawn, range(FOR_TWO))):
+        for writes in (*self._counts(), *self._leaving(), *map(self.drawn, range(FOR_TWO))):
             for last in range(1, min(len(writes), AHEAD + 2)):
                 yield writes[: last - 1], writes[last - 1], writes[last]
 
@@ -136,6 +140,17 @@ class Sequences:
                     story = self._story(f"{table} {to} {name}")
                     story.insert(table, agreed)
                     story.insert(table, other)
+                    yield tuple(story.writes)
+
+    def _leaving(self) -> Iterator[tuple[Write, ...]]:
+        """Yields writes after which a row is the last of its kind, and then one by which it is there no more."""
+        for table in self.aims.tables:
+            places = [place for place, (of, _) in enumerate(self.existing) if of == table.name]
+            for place in (*places[:ROWS], *places[-ROWS:]):
+                for turn in range(TURNS):
+                    story = self._story(f"leaving {place} {turn}")
+                    story.focus = story.rows[place]
+                    story.leave()
                     yield tuple(story.writes)
 
     def _counts(self) -> Iterator[tuple[Write, ...]]:

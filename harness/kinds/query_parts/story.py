@@ -49,7 +49,8 @@ class Story:
         if roll < 0.4:
             self.insert(table, {**self.agreeing(table), **(self._other(table) if self.chance.random() < 0.5 else {})})
             return
-        of, row = self.focus if self.chance.random() < 0.4 else self.chance.choice(self._own)
+        near = self.related if self.chance.random() < 0.6 else []
+        of, row = self.focus if self.chance.random() < 0.4 else self.chance.choice(near or self._own)
         if roll < 0.62:
             of, row = self.chance.choice(self._own)
             change = self.agreeing(of)
@@ -130,6 +131,37 @@ class Story:
             if meets and definition.column(link.column).is_supplied and (of != table or self.chance.random() < 0.2):
                 found[link.column] = row[link.of]
         return {name: found[name] for name in sorted(found)}
+
+    @property
+    def related(self) -> list[tuple[TableName, NewRow]]:
+        """The rows that the one in the focus belongs to, or that belong to it, or that are like it."""
+        return [each for each in self._own if each[1] is not self.focus[1] and self._meet(each, self.focus)]
+
+    def _meet(self, one: tuple[TableName, NewRow], other: tuple[TableName, NewRow]) -> bool:
+        if one[0] == other[0]:
+            definition = self.subject.catalog.table(one[0])
+            names = {*self.aims.named[one[0]], *definition.foreign_columns} - {*definition.primary_key}
+            return any(one[1].get(name) == other[1].get(name) is not None for name in names)
+        return any(
+            (link.table, link.to) == (a[0], b[0]) and a[1].get(link.column) == b[1].get(link.of) is not None
+            for link in self.aims.links
+            for a, b in ((one, other), (other, one))
+        )
+
+    def leave(self) -> None:
+        """Adds writes that make the row in the focus matter, and then one that takes it away, or what it was."""
+        table, row = self.focus
+        if self.chance.random() < 0.5:
+            self.insert(table, {**self.agreeing(table), **self._other(table)})
+        if self.related:
+            self.tweak(*self.chance.choice(self.related))
+        roll = self.chance.random()
+        if roll < 0.4:
+            self.delete(table, row)
+        elif roll < 0.7:
+            self.update(table, row, self._elsewhere(table, 1) or self._other(table, row))
+        else:
+            self.tweak(table, row)
 
     @property
     def _own(self) -> list[tuple[TableName, NewRow]]:
