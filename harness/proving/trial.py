@@ -22,7 +22,7 @@ from harness.kinds.base import Begun, RowPair
 from harness.probes import BATCH, Scenario, ScenarioResult, ScenarioRunner, ServerError, TimedOut, Works
 from harness.proving.attribution import Attribution
 from harness.proving.draws import draw_until, smallest
-from harness.proving.examiner import Examiner, Failure, Trial
+from harness.proving.examiner import SETUP, Examiner, Failure, Trial
 from harness.proving.fewer_rows import FewerRows
 from harness.proving.fewer_steps import fewer_steps, steps_of
 from harness.values.examples import examples
@@ -57,7 +57,7 @@ def attempt(
     """Tries scenarios; ``drawn`` are the pairs that would be drawn, where they have been drawn before."""
     examiner, trial = Examiner(context.session, context.attribution), Trial()
     _try(context, stated, drawn, examiner, trial)
-    hidden = bool(trial.causes.keys() - trial.shown) or (trial.setup_refused is not None and not trial.shown)
+    hidden = bool(trial.causes.keys() - trial.shown - {SETUP}) or (trial.setup_refused is not None and not trial.shown)
     if hidden and trial.failure is None:
         # Triggers let few rows pass: there may be some among more of them.
         context = replace(context, scenarios=context.scenarios * MORE)
