@@ -40,6 +40,14 @@ left join pg_default_acl as d
 left join lateral aclexplode(d.defaclacl) as x on x.grantee <> r.oid
 where quote_ident(r.rolname) = %s or r.rolname = %s
 """
+_SESSION = """
+select coalesce((
+    select m.rolname::text
+    from pg_roles as m
+    where m.rolcanlogin and not m.rolsuper and pg_has_role(m.oid, %s, 'member')
+    order by (select count(*) from pg_roles as r where pg_has_role(m.oid, r.oid, 'member')), 1 limit 1
+), %s)
+"""
 _CALL = """
 select p.pronamespace::regnamespace::text || '.' || quote_ident(p.proname) || '(' || coalesce(
     string_agg(
@@ -112,6 +120,13 @@ class Roles:
         """Whether the connection's user may SET ROLE to the role."""
         return bool(self._asked("select pg_has_role(%s, 'member')", role))
 
+    def session_of(self, role: str) -> str | None:
+        """The role with the fewest rights that logs in and takes on a role, itself if it can; None if none is known.
+
+        Only a superuser may act as another session.
+        """
+        return str(found) if self.is_superuser(self.current) and (found := self._asked(_SESSION, role, role)) else None
+
     def acts_as(self, role: str, other: str) -> bool:
         """Whether a role has what is granted to another one: it is that role, or a member that inherits."""
         return role == other or bool(self._asked("select pg_has_role(%s, %s, 'usage')", role, other))
@@ -168,7 +183,7 @@ class Roles:
         row = self._connection.execute(_CALL.encode(), [signature]).fetchone()
         return str(row[0]) if row else None
 
-    def _ask(self, query: str, *arguments: str) -> bool:
+    def _ask(self, query: str, *arguments: str) -> Any:
         row = self._connection.execute(query.encode(), arguments).fetchone()
         assert row is not None
-        return bool(row[0])
+        return row[0]

@@ -14,7 +14,17 @@ from typing import ClassVar
 from harness.catalog import Catalog, Missing, Table, TableRule
 from harness.generation.draft import Draft
 from harness.grammar import quoted
-from harness.kinds.subject import Begun, Fact, RacesStrategy, RowPair, ScenarioStrategy, Subject, Unreliable, inserted
+from harness.kinds.subject import (
+    Begun,
+    DoorProbes,
+    Fact,
+    RacesStrategy,
+    RowPair,
+    ScenarioStrategy,
+    Subject,
+    Unreliable,
+    inserted,
+)
 from harness.probes import (
     Delete,
     Probe,
@@ -33,6 +43,7 @@ from harness.solver import NOTHING, RowHints, Rule
 
 __all__ = [
     "Begun",
+    "DoorProbes",
     "Draft",
     "Fact",
     "Kind",
@@ -165,6 +176,10 @@ class Kind:
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun | None:
         """Returns the scenarios to try on the server; None where facts are enough."""
+        return None
+
+    def doors(self, subject: Subject) -> DoorProbes | None:
+        """Returns what else its roles can use, to be tried besides the scenarios."""
         return None
 
     def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.kinds.base import Draft, Fact, Kind, ScenarioStrategy, Subject, TableName, TableRule
+from harness.kinds.base import (
+    DoorProbes,
+    Draft,
+    Fact,
+    Kind,
+    ScenarioStrategy,
+    Subject,
+    TableName,
+    TableRule,
+    Values,
+)
 from harness.kinds.row_access.attacks import ownership_attacks
-from harness.kinds.row_access.bypasses import bypasses, stand_in, unread_claims, untried
+from harness.kinds.row_access.bypasses import bypasses, stand_in, unread_claims
+from harness.kinds.row_access.door_scenarios import OWNERS, DoorScenarios
+from harness.kinds.row_access.doors import Doors
 from harness.kinds.row_access.ownership import Owners
 from harness.kinds.row_access.principal import STAND_INS, May, Principal, says
 from harness.kinds.row_access.reachable import refuse_unclaimed
 from harness.kinds.row_access.recursion import recursions
 from harness.kinds.row_access.row_queries import NARROWED
+from harness.kinds.row_access.through import Through
 from harness.probes import Execute, Probe, Scenario, claim_settings, claim_variables
 from harness.project import keys, sql
-from harness.project.keys import FrozenDict, any_value, boolean, key, mapping, name, names, predicate, several, text
-
-OWNERS = 3
-"""Owners that have rows in the table at once."""
+from harness.project.keys import (
+    FrozenDict,
+    any_value,
+    boolean,
+    key,
+    mapping,
+    name,
+    names,
+    predicate,
+    section,
+    several,
+    text,
+)
 
 REFUSED = "42501"
 """The SQLSTATE of privileges and policies."""
@@ -91,6 +113,10 @@ class RowSecurityKind(Kind):
         default=(),
     )
 
+    through: tuple[Through, ...] = key(
+        several(section(Through, "through")), "doors to rows of others that are meant: what, and the reason", default=()
+    )
+
     def __post_init__(self) -> None:
         """Raises ``ValueError`` for a variable that no claim sets."""
         refuse_unclaimed(self.claims or {}, (self.sees, self._may.insert, self._may.update, self._may.delete))
@@ -123,10 +149,19 @@ class RowSecurityKind(Kind):
         if there:
             yield from bypasses(subject, role, self._restricted)
         yield from recursions(subject)
+        yield from (each.fact(subject, Doors.of(subject, role)) for each in self.through)
 
-    def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:
-        if self._restricted:
-            yield from untried(subject, self._role(subject))
+    def doors(self, subject: Subject) -> DoorProbes | None:
+        role = self._role(subject)
+        if self.as_ in STAND_INS.values() or role == subject.table.owner or not subject.roles.exists(role):
+            return None
+        if not self._restricted or subject.roles.bypasses_row_security(role):
+            return None
+        doors = Doors.of(subject, role)
+        owners, like = self._owners(subject)
+        scenarios = DoorScenarios(subject, doors, owners, self.claims or {}, self.sees, self._may, like)
+        notes = [f"not tried, since it may leave the server: {', '.join(doors.untried)}"] if doors.untried else []
+        return DoorProbes(scenarios.strategy(), {str(each): each.fits(doors) for each in self.through}, notes)
 
     def _role(self, subject: Subject) -> str:
         return subject.table.owner if self.as_ == "$owner" else self.as_
@@ -139,13 +174,8 @@ class RowSecurityKind(Kind):
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy:
         may = self._may
-        predicates = (self.sees, may.insert, may.update, may.delete)
-        variables = [name for text in predicates for name in sql.variables(text)]
-        variables += claim_variables(self.claims or {})
-        owners = Owners.of(subject, predicates, tuple(dict.fromkeys(variables)), self.variables or {})
+        owners, like = self._owners(subject)
         role, preparation = stand_in(subject, self.as_)
-        # Without variables, rows that contain the texts of the claims are the most likely ones to be seen.
-        like = () if variables or says(self.sees, "true") else owners.rows_like(subject, self.claims or {})
 
         def build(draft: Draft) -> Scenario:
             rows = owners.rows(draft, subject, OWNERS, like)
@@ -163,3 +193,14 @@ class RowSecurityKind(Kind):
             return Scenario((*draft.inserts, NARROWED, *map(Execute, preparation)), tuple(probes))
 
         return subject.scenarios(build)
+
+    def _owners(self, subject: Subject) -> tuple[Owners, Sequence[Values]]:
+        """Returns whose rows there are, and rows that are likely to be seen if no variable says whose."""
+        may = self._may
+        predicates = (self.sees, may.insert, may.update, may.delete)
+        variables = [name for text in predicates for name in sql.variables(text)]
+        variables += claim_variables(self.claims or {})
+        owners = Owners.of(subject, predicates, tuple(dict.fromkeys(variables)), self.variables or {})
+        # Without variables, rows that contain the texts of the claims are the most likely ones to be seen.
+        like = () if variables or says(self.sees, "true") else owners.rows_like(subject, self.claims or {})
+        return owners, like

@@ -103,6 +103,19 @@ class Begun:
 
 
 @dataclass(frozen=True)
+class DoorProbes:
+    """Scenarios whose probes use doors, each named by the aspect: what a role can use besides the check's table.
+
+    ``through`` are the doors that are meant, each with its words and what tells it by an aspect. ``notes`` say what is
+    not tried.
+    """
+
+    scenarios: ScenarioStrategy
+    through: Mapping[str, Callable[[str], bool]]
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Subject:
     """The table or module that a check is about, with everything that a kind needs to examine it.
 

@@ -15,6 +15,7 @@ from harness.kinds.base import Fact, Kind, Missing
 from harness.outcome import THERE, Counterexample, Outcome, Status
 from harness.probes import CASTS_EMPTY_TEXT, ServerError
 from harness.proving import bug
+from harness.proving.doors import DoorFindings
 from harness.proving.examiner import SETUP, Trial
 from harness.proving.racing import RaceResult
 from harness.proving.reproduction import counterexample, race_counterexample
@@ -93,6 +94,13 @@ class Findings:
             self.reason = next((f"'{aspect}' was never tried: {why}" for aspect, why in unreached), None)
         if self.reason is None and not trial.shown and not rule.leaves_out:
             self.reason = "nothing of it was seen: no probe came as far as this rule"
+
+    def add_doors(self, found: DoorFindings) -> None:
+        self.probes += found.probes
+        # That a view was seen to show rows says more than that it may.
+        self.broken = [each for each in self.broken if not each.expected.startswith(found.views)]
+        self.broken += found.broken
+        self.notes += found.notes
 
     def add_races(self, check: DeclaredCheck, result: RaceResult) -> None:
         self.probes += result.commands

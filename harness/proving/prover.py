@@ -26,6 +26,7 @@ from harness.probes import PAUSES, Interference, Scenario, TimedOut, TimeLimits,
 from harness.project.model import Project, TableName
 from harness.proving import bug, unset
 from harness.proving.commits import SESSION_LOST, Commits
+from harness.proving.doors import DOOR_MILLISECONDS, try_doors
 from harness.proving.effort import Effort as Effort
 from harness.proving.examiner import Trial
 from harness.proving.findings import Findings
@@ -213,6 +214,9 @@ class Prover:
         if trial.failure is None:
             masked = {aspect: str(refusal) for aspect, refusal in trial.masked.items()}
             findings.notes += rule.notes(subject, trial.shown, masked)
+        if stated is not None and (doors := rule.doors(subject)) is not None:
+            with self.database.quick_session(min(self._effort.timeout, DOOR_MILLISECONDS)) as session:
+                findings.add_doors(try_doors(check, doors, session, self.catalog, self._effort.seed))
         if rule.concurrently and trial.failure is None and findings.reason is None:
             self._race(check, subject, findings)
 

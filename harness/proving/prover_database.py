@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -185,7 +185,7 @@ class ProverDatabase:
         self._filled: set[TableName] = set()
         self._last_check_sets = False
         with ExitStack() as opened:
-            name = self._clone()
+            self._name = name = self._clone()
             self.connection = databases.connect(name)
             opened.callback(self.connection.close)
             self.connection.execute("set statement_timeout = '5min'")
@@ -220,6 +220,15 @@ class ProverDatabase:
         else:
             self.session.refresh()
         self._last_check_sets = unset.sets(check)
+
+    @contextmanager
+    def quick_session(self, milliseconds: int) -> Iterator[Session]:
+        """A session of its own, in which each probe has that much time; whatever it leaves behind ends with it."""
+        limits = TimeLimits(milliseconds)
+        with self._databases.connect(self._name) as connection:
+            connection.execute(f"set statement_timeout = {limits.batch}".encode())
+            ours = (self.connection.info.backend_pid, self.trying.info.backend_pid)
+            yield Session(connection, self.catalog, ours, limits)
 
     def filled(self, table: Table) -> psycopg.Connection[Any]:
         """A connection to a second clone, in which tables are filled as they are asked for."""

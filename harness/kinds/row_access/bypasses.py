@@ -72,31 +72,6 @@ def unread_claims(subject: Subject, claims: Iterable[str]) -> Iterator[Fact]:
             yield Fact(f"{name} read by a policy or function", f"none reads {name}; they read {meant}")
 
 
-def untried(subject: Subject, role: str) -> Iterator[str]:
-    """Yields notes on functions and triggers that a role can run with the rights of their owner: they are not tried."""
-    roles = subject.roles
-    if not roles.exists(role) or roles.bypasses_row_security(role):
-        return
-    others = [each for each in subject.catalog.definers if each.owner != role]
-    called = [
-        each.signature
-        for each in others
-        if not each.fires and roles.on_schema(role, each.schema) and roles.may_execute(role, each.signature)
-    ]
-    if called:
-        yield f"not tried: functions that {role} may call and that run as their owner: {', '.join(called)}"
-    fired = {each.signature for each in others if each.fires}
-    triggers = [
-        f"{trigger.name} on {table.name}"
-        for table in subject.catalog.tables.values()
-        for trigger in table.triggers
-        if f"{trigger.function}()" in fired and roles.on_schema(role, table.name.schema)
-        if any(_may(subject, role, qualified(table.name), event) for event in trigger.events)
-    ]
-    if triggers:
-        yield f"not tried: triggers that run as their owner where {role} writes: {', '.join(triggers)}"
-
-
 def stand_in(subject: Subject, word: str) -> tuple[str, list[str]]:
     """Returns the role that ``word`` means, with statements to make one in its place, undone with the scenario.
 

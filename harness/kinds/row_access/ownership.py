@@ -111,13 +111,22 @@ class Owners:
         columns = [each for each in self.owner_columns if (each.column, each.variable) in compared]
         return not columns or any(each.path or each.child is None for each in columns)
 
-    def rows(self, draft: Draft, subject: Subject, count: int, like: Sequence[Values]) -> OwnedRows:
-        """Draws ``count`` owners with a row each, one without, and rows with the values of ``like``."""
+    def rows(
+        self, draft: Draft, subject: Subject, count: int, like: Sequence[Values], marks: Sequence[Values] = ()
+    ) -> OwnedRows:
+        """Draws ``count`` owners with a row each, one without, and rows with the values of ``like``.
+
+        Each of the first rows has the values of one of ``marks``, which are as many as owners and fresh rows.
+        """
         owners = self.draw_values(draft, count + bool(self.types))
+        own, new = (marks[:count], marks[count:]) if marks else ([{}] * count, [{}] * len(owners))
         # First, since their values are fixed: the other rows get other keys.
         near = [draft.insert(self.table.name, each) for each in like]
-        rows = [self._insert(draft, each) for each in owners[:count]]
-        fresh = [draft.row(self.table.name, self.fixed(draft, each)) for each in owners]
+        rows = [self._insert(draft, each, mark) for each, mark in zip(owners[:count], own, strict=True)]
+        fresh = [
+            draft.row(self.table.name, {**mark, **self.fixed(draft, each)})
+            for each, mark in zip(owners, new, strict=False)
+        ]
         unowned = self._unowned(draft, subject, owners[-1]) if self.types else []
         draft.inserts += [Insert(self.table.name, row) for row in unowned[:1]]
         # Without variables all owners are the same: one is enough.
@@ -162,9 +171,9 @@ class Owners:
             found.append(row)
         return [row for row in found if row]
 
-    def _insert(self, draft: Draft, owner: Bound) -> NewRow:
+    def _insert(self, draft: Draft, owner: Bound, marks: Values) -> NewRow:
         """Inserts a row of an owner, and the rows below it that name the owner."""
-        row = draft.insert(self.table.name, self.fixed(draft, owner))
+        row = draft.insert(self.table.name, {**marks, **self.fixed(draft, owner)})
         children = [each for each in self.owner_columns if each.child is not None and not each.path]
         # One of the rows below may be enough: each is tried alone, and all together.
         for column in draft.choose([children, *([each] for each in children)]) if children else ():

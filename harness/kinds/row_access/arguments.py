@@ -1,0 +1,137 @@
+"""Arguments for functions that might show or change rows of others: values of these rows, of one's own, and wide ones.
+
+Decides which values are tried for a type, first those of columns that are named like the parameter, and how the values
+of several arguments go together. Not here: which functions are called (``doors.py``).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.catalog import Column
+from harness.catalog.code import Routine
+from harness.kinds.base import Draft, Table, Values, identifier, literal, qualified
+from harness.values.candidates import candidates
+from harness.values.constants import RuleConstants, constants_of_bodies
+from harness.values.literals import array, composite, delimiter
+
+CALLS = 16
+"""Calls of one function by one owner, with other arguments each."""
+
+VALUES = 14
+"""Values for one argument, of which at most six are those of rows."""
+
+_FAMILIES = (("int2", "int4", "int8", "numeric"), ("text", "varchar", "bpchar", "citext", "name"), ("json", "jsonb"))
+_WIDE = {
+    **dict.fromkeys(("int4", "int8", "numeric"), ("1000", "0", "1")),
+    "int2": ("1000", "0", "1"),
+    "bool": ("true", "false"),
+    **dict.fromkeys(("date", "timestamp", "timestamptz"), ("-infinity", "infinity")),
+    "interval": ("100 years", "0"),
+    **dict.fromkeys(("json", "jsonb"), ("{}", "[]")),
+}
+"""Values of a type that many rows pass: limits, offsets, patterns, beginnings and ends."""
+
+Argument = str | None
+
+
+@dataclass(frozen=True)
+class KnownRows:
+    """Rows of a table that one owner knows of: its own, and those of others; ``owners`` are values that name one."""
+
+    table: Table
+    own: Sequence[Values]
+    others: Sequence[Values]
+    owners: Sequence[str] = ()
+
+    def calls(self, draft: Draft, routine: Routine) -> list[str]:
+        """Returns calls of a routine, each with other arguments."""
+        constants = constants_of_bodies([routine.text])
+        options = [self._values(each, constants) for each in routine.arguments]
+        given = [*dict.fromkeys(self._combinations(draft, options))][:CALLS]
+        inputs = [mode != "o" for mode in routine.modes]
+        shorter = range(1, routine.defaults + 1)
+        # Defaults are those of the last arguments that are given.
+        if all(inputs):
+            given += [each[:-left] for left in shorter for each in given[:2]]
+        return [self._call(routine, each) for each in dict.fromkeys(given)]
+
+    def _combinations(self, draft: Draft, options: Sequence[Sequence[Argument]]) -> Iterator[tuple[Argument, ...]]:
+        """Yields one value for each argument: all combinations of few, of many each value once, and drawn ones."""
+        count = 1
+        for each in options:
+            count *= len(each)
+        if count <= CALLS:
+            yield from itertools.product(*options)
+            return
+        longest = max(map(len, options))
+        yield from (tuple(each[n % len(each)] for each in options) for n in range(min(longest, CALLS // 2)))
+        yield tuple(None for _ in options)
+        for _ in range(CALLS):
+            yield tuple(draft.choose(each) for each in options)
+
+    def _call(self, routine: Routine, arguments: Sequence[Argument]) -> str:
+        written = ", ".join(
+            f"{'variadic ' * (mode == 'v')}{_literal(value, column.type)}"
+            for value, column, mode in zip(arguments, routine.arguments, routine.modes, strict=False)
+        )
+        call = f"{identifier(routine.schema)}.{identifier(routine.name)}({written})"
+        if routine.kind == "p":
+            return f"call {call}"
+        if routine.is_cursor:
+            return f"select {call}"
+        columns = ", ".join(f"{identifier(each.name)} {each.type}" for each in self.table.columns)
+        return f"select * from {call}{f' as found ({columns})' if routine.is_bare else ''}"
+
+    def _values(self, column: Column, constants: RuleConstants) -> list[Argument]:
+        """Returns the values for an argument, the most telling first."""
+        found = [*self._of_rows(column), *_WIDE.get(column.base_name, ())]
+        if column.base_name in _FAMILIES[1]:
+            name = self.table.name
+            found[2:2] = ["%", "", qualified(name), name.table, "true"]
+        elif column.base_kind == "p":
+            found += self.owners
+        elif column.base_name in ("regclass", "oid"):
+            found.insert(0, qualified(self.table.name))
+        elif column.base_kind == "c":
+            found += [composite([self._first(part) for part in column.parts])]
+        elif column.base_name.startswith("_") and column.parts:
+            elements = [value for value in self._values(column.parts[0], constants) if value is not None]
+            found += [array(elements[:VALUES], delimiter(column)), array(elements[:1], delimiter(column)), "{}"]
+        own = [value for value in candidates(column, constants, 2) if value in constants.literals or not found]
+        return [*dict.fromkeys([*found, *own][:VALUES]), None]
+
+    def _first(self, column: Column) -> Argument:
+        return next(iter(self._values(column, constants_of_bodies([]))), None)
+
+    def _of_rows(self, column: Column) -> list[str]:
+        """Returns the values of rows that fit an argument: of others first, and of columns named like it."""
+        family = next((each for each in _FAMILIES if column.base_name in each), (column.base_name,))
+        is_text = column.base_name in _FAMILIES[1]
+        fitting = [each.name for each in self.table.columns if is_text or each.base_name in family]
+        fitting.sort(key=lambda name: (_unlike(column.name, name), name not in self.table.primary_key))
+        found: list[Argument] = []
+        for row in (*self.others, *self.own):
+            found += [row.get(name) for name in fitting]
+        if column.base_name in _FAMILIES[2]:
+            found = [*(json.dumps(dict(row)) for row in self.others), json.dumps([dict(row) for row in self.others])]
+        if column.base_kind == "c" and column.base_name == self.table.name.table:
+            found = [composite([row.get(each.name) for each in column.parts]) for row in self.others]
+        found += [each for each in self.owners if column.base_name in ("uuid", "text") or each.isdigit()]
+        likely = [each for each in found if each is not None]
+        return [*dict.fromkeys(likely)][:6]
+
+
+def _unlike(parameter: str, column: str) -> int:
+    """Returns how little a parameter is named like a column: 0 for the same name but for a prefix."""
+    bare = re.sub(r"^(p|in|v|arg|a|the|_)?_+|_+$", "", parameter.lower())
+    return 0 if bare == column else 1 if bare and (bare in column or column in bare) else 2
+
+
+def _literal(value: Argument, type_: str) -> str:
+    bare = "text" if type_.startswith("any") else type_
+    return f"{literal(value).strip()}::{bare}"

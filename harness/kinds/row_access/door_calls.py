@@ -1,0 +1,57 @@
+"""Calls made as a role, and whether they show rows that it may not see, or change rows that are not its own.
+
+A call is made with all rows in place, and again without those that the role may not see; everything is undone. Decides
+by what comes back: rows, results, and errors with their DETAIL and HINT. A value that only a hidden row has shows that
+row. Any other difference shows that there is one, unless the call differs by itself (it is made twice more), or a
+unique key or foreign key tells it.
+Not here: which calls are made (``doors.py``), and with which arguments (``arguments.py``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.kinds.base import identifier, literal, qualified
+from harness.kinds.row_access.door_functions import SHUT
+from harness.kinds.row_access.principal import Principal
+from harness.kinds.row_access.row_queries import row_key
+from harness.probes import AcceptedOrRefused, Execute, Postcondition, Probe
+
+_THEN = Postcondition("select current_setting('harness.seen')", SHUT, "of other owners", idle="nobody has a row")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A role that makes calls. ``hidden`` are the rows that it may not see and ``kept`` those that are not its own.
+
+    ``columns`` are those whose values tell a row, ``session`` is the role that it has logged in as, and ``user`` the
+    one that the tool is connected as.
+    """
+
+    principal: Principal
+    hidden: str
+    kept: str
+    columns: Sequence[str]
+    session: str | None
+    user: str
+
+    def probe(
+        self, label: str, calls: Sequence[str], reads: Sequence[str], refresh: Sequence[str], cursor: Sequence[str] = ()
+    ) -> Probe:
+        """Returns the probe of calls, one after the other; what is in ``reads`` only after them has come back, too."""
+        subject, settings = self.principal.subject, dict(self.principal.settings)
+        alias = identifier(subject.table.name.table)
+        door: dict[str, Any] = {"role": settings.pop("role"), "alias": alias, "key": row_key(subject.table)}
+        door |= {"table": f"{qualified(subject.table.name)} as {alias}", "hidden": self.hidden, "kept": self.kept}
+        door |= {"columns": [*self.columns], "refresh": [*refresh], "reads": [*reads], **dict.fromkeys(cursor, True)}
+        if self.session:
+            door |= {"session": self.session, "user": self.user}
+        if subject.roles.may_disable_triggers:
+            door["silent"] = True
+        listed = ", ".join(literal(each).strip() for each in calls)
+        statement = f"select pg_temp.harness_door(array[{listed}], {literal(json.dumps(door)).strip()})"
+        what = f"{label} by {self.principal.who}, {'; '.join(calls)}:"
+        return Probe(Execute(statement), AcceptedOrRefused(), label, what, settings, then=_THEN, required=False)

@@ -1,0 +1,82 @@
+"""Scenarios with rows of several owners, in which each owner uses each door to the table.
+
+Draws the rows, with marks in their free columns, and decides which owners call, and what writes are tried.
+Not here: which doors there are (``doors.py``), and what the calls show (``door_calls.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.kinds.base import Draft, NewRow, ScenarioStrategy, Subject, Values
+from harness.kinds.row_access.door_calls import Caller
+from harness.kinds.row_access.door_functions import MAKE_CALLS
+from harness.kinds.row_access.door_uses import DoorUses
+from harness.kinds.row_access.doors import Doors
+from harness.kinds.row_access.marks import free_columns, marks
+from harness.kinds.row_access.ownership import OwnedRows, Owners
+from harness.kinds.row_access.principal import May, Principal
+from harness.probes import Probe, Scenario, claim_settings, condition
+from harness.solver import Unfillable
+from harness.values.types import Unsupported
+
+OWNERS = 3
+"""Owners that have rows in the table at once."""
+
+
+@dataclass(frozen=True)
+class DoorScenarios:
+    """Draws the scenarios of one check."""
+
+    subject: Subject
+    doors: Doors
+    owners: Owners
+    claims: Mapping[str, Any]
+    sees: str
+    may: May
+    like: Sequence[Values]
+
+    def strategy(self) -> ScenarioStrategy:
+        """Returns the scenarios; each probe's aspect is the door that it uses."""
+        return self.subject.scenarios(self._build)
+
+    def _build(self, draft: Draft) -> Scenario:
+        subject = self.subject
+        free = free_columns(subject, subject.table, self.owners.columns)
+        marked = [marks(subject.table, free, number) for number in range(2 * OWNERS + 3)]
+        rows = self.owners.rows(draft, subject, OWNERS, self.like, marked)
+        heirs = self._in_heirs(draft, rows)
+        probes: list[Probe] = []
+        # One that has a row, and one that has none.
+        for place in sorted({0, len(rows.owners) - 1}):
+            mine = [*(rows.rows[place : place + 1] if self.owners.types else ()), *heirs.get(place, ())]
+            uses = DoorUses(self.doors, self._caller(rows, place, mine, [*marked[0]]), draft, rows, place, mine)
+            probes += uses.probes()
+        return Scenario((*draft.inserts, *MAKE_CALLS), tuple(probes))
+
+    def _caller(self, rows: OwnedRows, place: int, mine: Sequence[Values], columns: Sequence[str]) -> Caller:
+        subject, values = self.subject, rows.owners[place]
+        settings = {"role": self.doors.role, **claim_settings(self.claims, values)}
+        principal = Principal(subject, self.owners, settings, values, self.sees, self.may, ())
+        hidden, update, delete = (
+            f"({self.owners.bind(each, values)}) is not true" for each in (self.sees, self.may.update, self.may.delete)
+        )
+        others = [each for each in rows.existing if each not in mine] if self.owners.types else []
+        of_others = " or ".join([hidden, *(f"({condition(subject.key(each))})" for each in others)])
+        own = " or ".join(["false", *(f"({condition(subject.key(each))})" for each in mine)])
+        kept = f"not ({own}) and ({of_others}) and ({update}) and ({delete})"
+        session = subject.roles.session_of(self.doors.role)
+        return Caller(principal, hidden, kept, columns, session, subject.roles.current)
+
+    def _in_heirs(self, draft: Draft, rows: OwnedRows) -> dict[int, list[NewRow]]:
+        """Inserts a row of two owners into the tables that inherit from the table, where that can be."""
+        found: dict[int, list[NewRow]] = {}
+        for name in self.subject.catalog.heirs.get(self.subject.table.name, ()):
+            for place, owner in enumerate(rows.owners[:2]):
+                try:
+                    found.setdefault(place, []).append(draft.insert(name, self.owners.fixed(draft, owner)))
+                except (Unfillable, Unsupported):
+                    break
+        return found

@@ -1,0 +1,149 @@
+"""Each door as one owner uses it: calls, reads and writes, as statements.
+
+Decides which rows a write is tried on: rows of others, and those above them whose foreign keys pass a change on.
+Not here: which doors there are (``doors.py``), and what the statements show (``door_calls.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from harness.catalog.code import ACTIONS
+from harness.kinds.base import Draft, Subject, Table, TableName, Values, condition, identifier, literal, qualified
+from harness.kinds.row_access.arguments import KnownRows
+from harness.kinds.row_access.door_calls import Caller
+from harness.kinds.row_access.doors import Doors
+from harness.kinds.row_access.ownership import OwnedRows, OwnerColumn, paths
+from harness.kinds.row_access.principal import says
+from harness.kinds.row_access.reachable import owner_row
+from harness.probes import Insert, Probe, Update
+from harness.solver import Unfillable
+from harness.values.types import Unsupported
+
+
+@dataclass(frozen=True)
+class DoorUses:
+    """The probes of the owner at one ``place``; ``mine`` are its rows."""
+
+    doors: Doors
+    caller: Caller
+    draft: Draft
+    rows: OwnedRows
+    place: int
+    mine: Sequence[Values]
+
+    def probes(self) -> Iterator[Probe]:
+        """Yields the uses of all doors."""
+        yield from self._functions()
+        for relation, query in self.doors.read.items():
+            yield self._probe(self.doors.label(relation), [query], refresh=self.doors.refreshed)
+        for relation, label in self.doors.written.items():
+            for write in self._writes(relation):
+                yield self._probe(label, [write])
+        yield from self._actions()
+        yield from self._keys()
+
+    def _probe(self, label: str, calls: Sequence[str], reads: Sequence[str] = (), refresh: Sequence[str] = ()) -> Probe:
+        return self.caller.probe(label, calls, reads, refresh)
+
+    @property
+    def _subject(self) -> Subject:
+        return self.doors.subject
+
+    @cached_property
+    def _others(self) -> list[Values]:
+        """The rows of others, first one of another owner."""
+        return [each for each in self.rows.existing if each not in self.mine]
+
+    @property
+    def _fresh(self) -> Values:
+        return self.rows.fresh[self.place]
+
+    def _functions(self) -> Iterator[Probe]:
+        owners = [value for owner in reversed(self.rows.owners) for value in owner.values()]
+        known = KnownRows(self._subject.table, self.mine or [self._fresh], self._others, owners)
+        for routine in self.doors.routines:
+            reads = self.doors.filled(routine)
+            refresh = self.doors.refresh(self.doors.code.of_routine(routine))
+            cursor = ["cursor"] * routine.is_cursor
+            label = f"{'procedure' if routine.kind == 'p' else 'function'} {routine.signature}"
+            for call in known.calls(self.draft, routine):
+                yield self.caller.probe(label, [call], reads, refresh, cursor)
+
+    def _writes(self, relation: TableName) -> Iterator[str]:
+        """Yields writes to a view, to a table that holds rows of the table, or to one whose triggers fire."""
+        table = self._subject.catalog.tables.get(relation)
+        if table is None or relation in self.doors.near_tables:
+            names = self.doors.columns(relation)
+            yield from self._changes(relation, names, self._others[0] if self._others else {}, self._fresh)
+        elif relation == self._subject.table.name:
+            for own in self.mine[:1] or [self._fresh]:
+                yield from self._changes(relation, [*own], own, self._fresh)
+        else:
+            yield from self._beside(table)
+
+    def _beside(self, table: Table) -> Iterator[str]:
+        """Yields writes to another table, of rows that are of the owner where that table says so."""
+        values = self.rows.owners[self.place]
+        known = {each.name for each in table.columns}
+        columns = self.caller.principal.owners.owner_columns
+        fixed = {each.column: values[each.variable] for each in columns if each.column in known}
+        try:
+            row = self.draft.insert(table.name, fixed)
+            fresh = self.draft.row(table.name, fixed)
+        except (Unfillable, Unsupported):
+            return
+        yield from self._changes(table.name, [*fresh], row, fresh)
+
+    def _changes(self, relation: TableName, names: Sequence[str], row: Values, fresh: Values) -> Iterator[str]:
+        """Yields an UPDATE, a DELETE and an INSERT, as far as the role may send them."""
+        may, name = self.doors.may, qualified(relation)
+        given = {column: value for column, value in fresh.items() if column in names}
+        key = {column: value for column, value in self._key(relation, row).items() if column in names}
+        where = f" where {condition(key)}" if key else ""
+        back = " returning *" if self.doors.reads_all(relation) else ""
+        marked = [column for column in (*self.caller.columns, *given) if column in given and column not in key]
+        for column in marked[:1] if may(relation, "update") else ():
+            yield f"update {name} set {identifier(column)} = {literal(given[column])}{where}{back}"
+        if may(relation, "delete"):
+            yield f"delete from {name}{where}{back}"
+        if may(relation, "insert"):
+            yield f"{Insert(relation, given).sql}{back}"
+
+    def _key(self, relation: TableName, row: Values) -> Values:
+        return self._subject.key(row, self._subject.catalog.tables.get(relation)) if row else {}
+
+    def _actions(self) -> Iterator[Probe]:
+        """Yields writes to rows above rows of others, where foreign keys pass them on."""
+        subject = self._subject
+        for path in paths(subject, subject.table):
+            keys = [key for _, key in path]
+            above, label = keys[-1].references, f"foreign key {keys[0].name} of {subject.table.name}"
+            for row in self._others:
+                parent = owner_row(subject, self.draft, row, OwnerColumn(path, "", ""))
+                if not parent:
+                    continue
+                table = subject.catalog.table(above)
+                key = subject.key(parent, table)
+                passed_on = all(key.on_delete == "cascade" for key in keys[1:]) and keys[0].on_delete in ACTIONS
+                if passed_on and self.doors.may(above, "delete"):
+                    yield self._probe(label, [f"delete from {qualified(above)} where {condition(key)}"])
+                if len(keys) == 1 and keys[0].on_update in ACTIONS and self.doors.may(above, "update"):
+                    column = keys[0].referenced_columns[-1]
+                    other = self.draft.other_value(above, column, parent)
+                    yield self._probe(label, [Update(above, key, {column: other}).sql])
+                break
+
+    def _keys(self) -> Iterator[Probe]:
+        """Yields inserts with a key of another's row: they are refused, and that tells that the row is there."""
+        principal, table = self.caller.principal, self._subject.table
+        if says(principal.may.insert, "false") or not self._others:
+            return
+        for index in table.unique_keys:
+            if index.is_plain and not {*index.columns} & {*principal.owners.columns}:
+                row = {**self._fresh, **{name: self._others[0].get(name) for name in index.columns}}
+                # What else it does is of a trigger.
+                label = self.doors.written.get(table.name, f"unique key {index.name}")
+                yield self._probe(label, [Insert(table.name, row).sql])

@@ -1,0 +1,131 @@
+"""Uses the doors that a role has besides the table of a check, and keeps one counterexample for each that is open.
+
+A door is open where a probe comes out wrong; what a key alone tells is a hint. Decides what is said of doors that never
+got through, did not end in time, or are declared and shut.
+Not here: which doors there are, and what opens one (``kinds/row_access``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from harness.catalog import Catalog, grouped
+from harness.declarations import DeclaredCheck
+from harness.kinds.base import DoorProbes
+from harness.kinds.row_access.door_functions import TOLD_BY_KEY
+from harness.outcome import Counterexample
+from harness.probes import UNTRIED, Interference, Probe, Reply, Scenario, ServerError, Session, TimedOut
+from harness.proving.attribution import Verdict, judge
+from harness.proving.examiner import Failure
+from harness.proving.fewer_rows import FewerRows
+from harness.proving.reproduction import counterexample
+from harness.values.examples import examples
+
+DRAWN = 3
+"""Scenarios in which each door is used: rows are marked, and arguments laid out, so that few are enough."""
+
+DOOR_MILLISECONDS = 2000
+"""The time limit for one use of a door."""
+
+
+@dataclass
+class DoorFindings:
+    """What the uses of doors came to; ``views`` are the words for those that are open."""
+
+    probes: int = 0
+    broken: list[Counterexample] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    views: tuple[str, ...] = ()
+
+
+@dataclass
+class DoorTrial:
+    """The doors as they were found: open, passed without a fault, refused each time and how, or without an end.
+
+    ``hints`` are those of which a key tells that a row is there.
+    """
+
+    session: Session
+    probes: int = 0
+    opened: dict[str, Failure] = field(default_factory=dict)
+    passed: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
+    endless: set[str] = field(default_factory=set)
+    hints: dict[str, None] = field(default_factory=dict)
+
+    def use(self, scenario: Scenario) -> ServerError | None:
+        """Uses each door that is not open yet; returns the error that refused the rows."""
+        for door, probes in grouped((each.aspect, each) for each in scenario.probes if isinstance(each, Probe)).items():
+            if door in self.opened or door in self.endless:
+                continue
+            try:
+                answer = self.session.replies(replace(scenario, probes=tuple(probes)))
+            except TimedOut:
+                self.endless.add(door)
+                continue
+            if isinstance(answer, ServerError):
+                return answer
+            self.probes += len(probes)
+            for probe, reply in zip(probes, answer, strict=True):
+                self._book(door, Failure(scenario.setup, probe, reply, scenario.waits))
+        return None
+
+    def _book(self, door: str, tried: Failure) -> None:
+        refusal = tried.reply.refusal
+        if is_open(tried.probe, tried.reply):
+            self.opened.setdefault(door, tried)
+        elif refusal is None:
+            self.passed.add(door)
+        elif refusal.sqlstate == TOLD_BY_KEY:
+            self.hints.setdefault(refusal.constraint or door)
+        elif refusal.sqlstate != UNTRIED:
+            self.refused[door] = f"{refusal.sqlstate} {refusal.message.partition(chr(10))[0]}"
+
+    def again(self, failure: Failure) -> Failure | None:
+        """How a door is open once more with other rows; None if it is not."""
+        with suppress(TimedOut, Interference):
+            answer = self.session.replies(Scenario(failure.setup, (failure.probe,), waits=failure.waits))
+            if not isinstance(answer, ServerError) and is_open(failure.probe, answer[0]):
+                return replace(failure, reply=answer[0])
+        return None
+
+
+def is_open(probe: Probe, reply: Reply) -> bool:
+    return judge(probe, reply, ()) is Verdict.WRONG
+
+
+def try_doors(check: DeclaredCheck, doors: DoorProbes, session: Session, catalog: Catalog, seed: int) -> DoorFindings:
+    """Uses all doors in a few scenarios."""
+    trial, why = DoorTrial(session), None
+    for scenario in examples(doors.scenarios, DRAWN, seed):
+        why = trial.use(scenario) or why
+    meant = [name for name, fits in doors.through.items() if any(map(fits, trial.opened))]
+    fewer = FewerRows(check, catalog, trial.again)
+    broken = [
+        counterexample(check, fewer.of(failure), catalog)
+        for door, failure in trial.opened.items()
+        if not any(fits(door) for fits in doors.through.values())
+    ]
+    views = tuple(f"{door} " for door in trial.opened if "view " in door)
+    notes = [*doors.notes, *_notes(trial, why), *_shut(doors.through, meant)]
+    return DoorFindings(trial.probes, broken, notes, views)
+
+
+def _notes(trial: DoorTrial, why: ServerError | None) -> Iterator[str]:
+    if not trial.probes and why is not None:
+        yield f"not tried: what else the role can use: the rows were {why}"
+    if trial.endless:
+        yield f"not tried to the end, within {DOOR_MILLISECONDS / 1000:g} s: {', '.join(sorted(trial.endless))}"
+    errors = {door: error for door, error in trial.refused.items() if door not in {*trial.passed, *trial.opened}}
+    if errors:
+        yield f"never got through: {', '.join(f'{door} ({error})' for door, error in sorted(errors.items()))}"
+    if trial.hints:
+        yield f"hint: by an error a key tells that a row of another owner is there: {', '.join(trial.hints)}"
+
+
+def _shut(through: Iterable[str], meant: Iterable[str]) -> Iterator[str]:
+    for name in through:
+        if name not in meant:
+            yield f"`through` names no door: {name}: leave it out"
