@@ -39,14 +39,17 @@ class Caller:
     user: str
 
     def probe(
-        self, label: str, calls: Sequence[str], reads: Sequence[str], refresh: Sequence[str], cursor: Sequence[str] = ()
+        self, label: str, calls: Sequence[str], reads: Sequence[str], refresh: Sequence[str], also: Sequence[str] = ()
     ) -> Probe:
-        """Returns the probe of calls, one after the other; what is in ``reads`` only after them has come back, too."""
+        """Returns the probe of calls, one after the other; what is in ``reads`` only after them has come back, too.
+
+        ``also`` says that a call returns a ``cursor``, or that a procedure has ``outputs``.
+        """
         subject, settings = self.principal.subject, dict(self.principal.settings)
         alias = identifier(subject.table.name.table)
         door: dict[str, Any] = {"role": settings.pop("role"), "alias": alias, "key": row_key(subject.table)}
         door |= {"table": f"{qualified(subject.table.name)} as {alias}", "hidden": self.hidden, "kept": self.kept}
-        door |= {"columns": [*self.columns], "refresh": [*refresh], "reads": [*reads], **dict.fromkeys(cursor, True)}
+        door |= {"columns": [*self.columns], "refresh": [*refresh], "reads": [*reads], **dict.fromkeys(also, True)}
         if self.session:
             door |= {"session": self.session, "user": self.user}
         if subject.roles.may_disable_triggers:

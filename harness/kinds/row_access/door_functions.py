@@ -44,10 +44,9 @@ begin
             end loop;
             perform setseed(0.5);
             foreach harness_call in array calls loop
-                if harness_call like 'call %' then
+                if door ? 'outputs' then
                     execute harness_call into harness_found;
-                    get diagnostics harness_count = row_count;
-                    if harness_count > 0 then harness_lines := harness_lines || harness_found::text; end if;
+                    harness_lines := harness_lines || harness_found::text;
                 elsif door ? 'cursor' then
                     execute harness_call into harness_cursor;
                     loop
@@ -66,6 +65,8 @@ begin
                 end if;
             end loop;
             set constraints all immediate;
+            -- A call may have taken on another role.
+            perform set_config('role', door ->> 'role', true);
             for harness_call in select jsonb_array_elements_text(door -> 'reads') loop
                 for harness_found in execute harness_call loop
                     if harness_found::text <> all (harness_before) then
@@ -80,7 +81,7 @@ begin
                 harness_state = returned_sqlstate, harness_message = message_text, harness_hint = pg_exception_hint,
                 harness_detail = pg_exception_detail, harness_column = column_name, harness_rule = constraint_name,
                 harness_type = pg_datatype_name, harness_table = table_name, harness_context = pg_exception_context;
-            harness_lines := array_remove(array[
+            harness_lines := harness_lines || array_remove(array[
                 harness_message, harness_detail, harness_hint, harness_column, harness_rule, harness_type, harness_table
             ], '');
         end;

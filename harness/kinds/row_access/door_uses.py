@@ -67,10 +67,11 @@ class DoorUses:
         for routine in self.doors.routines:
             reads = self.doors.filled(routine)
             refresh = self.doors.refresh(self.doors.code.of_routine(routine))
-            cursor = ["cursor"] * routine.is_cursor
+            outputs = routine.kind == "p" and bool({"o", "b"} & {*routine.modes})
+            also = ["cursor"] * routine.is_cursor + ["outputs"] * outputs
             label = f"{'procedure' if routine.kind == 'p' else 'function'} {routine.signature}"
             for call in known.calls(self.draft, routine):
-                yield self.caller.probe(label, [call], reads, refresh, cursor)
+                yield self.caller.probe(label, [call], reads, refresh, also)
 
     def _writes(self, relation: TableName) -> Iterator[str]:
         """Yields writes to a view, to a table that holds rows of the table, or to one whose triggers fire."""
