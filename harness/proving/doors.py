@@ -13,21 +13,31 @@ from dataclasses import dataclass, field, replace
 
 from harness.catalog import Catalog, grouped
 from harness.declarations import DeclaredCheck
-from harness.kinds.base import DoorProbes
+from harness.kinds.base import DoorProbes, Subject
 from harness.kinds.row_access.door_functions import TOLD_BY_KEY
 from harness.outcome import Counterexample
 from harness.probes import UNTRIED, Interference, Probe, Reply, Scenario, ServerError, Session, TimedOut
 from harness.proving.attribution import Verdict, judge
+from harness.proving.effort import Effort
 from harness.proving.examiner import Failure
 from harness.proving.fewer_rows import FewerRows
+from harness.proving.prover_database import ProverDatabase
 from harness.proving.reproduction import counterexample
+from harness.solver import Unfillable
 from harness.values.examples import examples
+from harness.values.types import Unsupported
 
-DRAWN = 3
+DRAWN = 2
 """Scenarios in which each door is used: rows are marked, and arguments laid out, so that few are enough."""
 
-DOOR_MILLISECONDS = 2000
+REDUCED = 5
+"""Open doors that are shown with as few rows as can be."""
+
+DOOR_MILLISECONDS = 1000
 """The time limit for one use of a door."""
+
+
+NOT_TRIED = "not tried: what else the role can use"
 
 
 @dataclass
@@ -42,28 +52,33 @@ class DoorFindings:
 
 @dataclass
 class DoorTrial:
-    """The doors as they were found: open, passed without a fault, refused each time and how, or without an end.
+    """The doors as they were found: open, passed without a fault, or refused each time and how.
 
-    ``hints`` are those of which a key tells that a row is there.
+    ``endless`` are those that did not end, now or before, ``left_out`` those of them that are asked for. ``hints`` are
+    the keys that tell that a row is there.
     """
 
     session: Session
+    endless: set[str]
     probes: int = 0
     opened: dict[str, Failure] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
-    endless: set[str] = field(default_factory=set)
     hints: dict[str, None] = field(default_factory=dict)
+    left_out: dict[str, None] = field(default_factory=dict)
 
     def use(self, scenario: Scenario) -> ServerError | None:
         """Uses each door that is not open yet; returns the error that refused the rows."""
         for door, probes in grouped((each.aspect, each) for each in scenario.probes if isinstance(each, Probe)).items():
+            if door in self.endless:
+                self.left_out.setdefault(door)
             if door in self.opened or door in self.endless:
                 continue
             try:
                 answer = self.session.replies(replace(scenario, probes=tuple(probes)))
             except TimedOut:
                 self.endless.add(door)
+                self.left_out.setdefault(door)
                 continue
             if isinstance(answer, ServerError):
                 return answer
@@ -81,7 +96,7 @@ class DoorTrial:
         elif refusal.sqlstate == TOLD_BY_KEY:
             self.hints.setdefault(refusal.constraint or door)
         elif refusal.sqlstate != UNTRIED:
-            self.refused[door] = f"{refusal.sqlstate} {refusal.message.partition(chr(10))[0]}"
+            self.refused[door] = refusal.sqlstate
 
     def again(self, failure: Failure) -> Failure | None:
         """How a door is open once more with other rows; None if it is not."""
@@ -96,17 +111,28 @@ def is_open(probe: Probe, reply: Reply) -> bool:
     return judge(probe, reply, ()) is Verdict.WRONG
 
 
-def try_doors(check: DeclaredCheck, doors: DoorProbes, session: Session, catalog: Catalog, seed: int) -> DoorFindings:
-    """Uses all doors in a few scenarios."""
-    trial, why = DoorTrial(session), None
+def try_doors(check: DeclaredCheck, subject: Subject, database: ProverDatabase, effort: Effort) -> DoorFindings:
+    """Uses all doors of a check in a few scenarios, but for those that had no end before."""
+    doors = check.rule.doors(subject)
+    if doors is None:
+        return DoorFindings()
+    with database.quick_session(min(effort.timeout, DOOR_MILLISECONDS)) as session:
+        try:
+            return _tried(check, doors, DoorTrial(session, database.endless), database.catalog, effort.seed)
+        except (Unfillable, Unsupported) as reason:
+            return DoorFindings(notes=[f"{NOT_TRIED}: {reason}"])
+
+
+def _tried(check: DeclaredCheck, doors: DoorProbes, trial: DoorTrial, catalog: Catalog, seed: int) -> DoorFindings:
+    why = None
     for scenario in examples(doors.scenarios, DRAWN, seed):
         why = trial.use(scenario) or why
     meant = [name for name, fits in doors.through.items() if any(map(fits, trial.opened))]
     fewer = FewerRows(check, catalog, trial.again)
+    unmeant = [each for door, each in trial.opened.items() if not any(fits(door) for fits in doors.through.values())]
     broken = [
-        counterexample(check, fewer.of(failure), catalog)
-        for door, failure in trial.opened.items()
-        if not any(fits(door) for fits in doors.through.values())
+        counterexample(check, fewer.of(failure) if number < REDUCED else failure, catalog)
+        for number, failure in enumerate(unmeant)
     ]
     views = tuple(f"{door} " for door in trial.opened if "view " in door)
     notes = [*doors.notes, *_notes(trial, why), *_shut(doors.through, meant)]
@@ -115,9 +141,9 @@ def try_doors(check: DeclaredCheck, doors: DoorProbes, session: Session, catalog
 
 def _notes(trial: DoorTrial, why: ServerError | None) -> Iterator[str]:
     if not trial.probes and why is not None:
-        yield f"not tried: what else the role can use: the rows were {why}"
-    if trial.endless:
-        yield f"not tried to the end, within {DOOR_MILLISECONDS / 1000:g} s: {', '.join(sorted(trial.endless))}"
+        yield f"{NOT_TRIED}: the rows were {why}"
+    if trial.left_out:
+        yield f"not tried to the end, which takes more than {DOOR_MILLISECONDS / 1000:g} s: {', '.join(trial.left_out)}"
     errors = {door: error for door, error in trial.refused.items() if door not in {*trial.passed, *trial.opened}}
     if errors:
         yield f"never got through: {', '.join(f'{door} ({error})' for door, error in sorted(errors.items()))}"

@@ -26,7 +26,7 @@ from harness.probes import PAUSES, Interference, Scenario, TimedOut, TimeLimits,
 from harness.project.model import Project, TableName
 from harness.proving import bug, unset
 from harness.proving.commits import SESSION_LOST, Commits
-from harness.proving.doors import DOOR_MILLISECONDS, try_doors
+from harness.proving.doors import try_doors
 from harness.proving.effort import Effort as Effort
 from harness.proving.examiner import Trial
 from harness.proving.findings import Findings
@@ -192,8 +192,8 @@ class Prover:
             raise error
         rule: Kind = check.rule
         subject = self._subject(check)
-        shown = check.kind == DECLARED and check.rule.shown and bool(subject.undeclared)
-        findings.only_shown = shown or rule.at_best_present
+        findings.only_shown = rule.at_best_present
+        findings.only_shown |= check.kind == DECLARED and check.rule.shown and bool(subject.undeclared)
         try:
             findings.add_facts(list(rule.facts(subject)))
         except Missing as missing:
@@ -212,11 +212,9 @@ class Prover:
             trial = self._try(check, stated)
             findings.add_trial(check, trial, self.database.rules.undeclared)
         if trial.failure is None:
-            masked = {aspect: str(refusal) for aspect, refusal in trial.masked.items()}
-            findings.notes += rule.notes(subject, trial.shown, masked)
-        if stated is not None and (doors := rule.doors(subject)) is not None:
-            with self.database.quick_session(min(self._effort.timeout, DOOR_MILLISECONDS)) as session:
-                findings.add_doors(try_doors(check, doors, session, self.catalog, self._effort.seed))
+            findings.notes += rule.notes(subject, trial.shown, {each: str(why) for each, why in trial.masked.items()})
+        if stated is not None:
+            findings.add_doors(try_doors(check, subject, self.database, self._effort))
         if rule.concurrently and trial.failure is None and findings.reason is None:
             self._race(check, subject, findings)
 

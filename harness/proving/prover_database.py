@@ -184,6 +184,8 @@ class ProverDatabase:
         self._second: psycopg.Connection[Any] | None = None
         self._filled: set[TableName] = set()
         self._last_check_sets = False
+        self.endless: set[str] = set()
+        """What was seen to have no end: it is not tried again for other checks."""
         with ExitStack() as opened:
             self._name = name = self._clone()
             self.connection = databases.connect(name)

@@ -15,6 +15,7 @@ from harness.outcome import Counterexample, Outcome, Status
 from harness.reports import scripts
 
 EXAMPLES = 5
+_ABOUT = re.compile(r": | by ")
 NEIGHBOURS = 10
 VALUE = 60
 """Characters of a value that are shown whole."""
@@ -61,9 +62,9 @@ def _verdict(outcome: Outcome) -> list[str]:
             found.append(_labelled("report", f"please, with what this shows: {plain(outcome.again)}"))
     found += shared
     found += [line for example in outcome.counterexamples[:EXAMPLES] for line in _example(outcome, example)]
-    left = len(outcome.counterexamples) - EXAMPLES
-    if left > 0:
-        found.append(f"… and {left} more")
+    if left := outcome.counterexamples[EXAMPLES:]:
+        about = dict.fromkeys(_shortened(_ABOUT.split(plain(each.expected), maxsplit=1)[0]) for each in left)
+        found.append(f"… and {len(left)} more: {', '.join(about)}")
     script = scripts.path(outcome)
     if script is not None:
         by_hand = any(example.steps for example in outcome.counterexamples[:1])

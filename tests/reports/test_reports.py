@@ -250,7 +250,7 @@ def test_only_so_many_counterexamples() -> None:
     many = replace(BROKEN, counterexamples=tuple(Counterexample(f"{n}", "x") for n in range(7)))
     assert words.lines(many) == [
         line for n in range(5) for line in (f"expected: {n}", "actual:   x")
-    ] + ["… and 2 more"]  # fmt: skip
+    ] + ["… and 2 more: 5, 6"]  # fmt: skip
 
 
 def test_only_so_many_neighbours() -> None:

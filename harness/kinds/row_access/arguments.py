@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from harness.catalog import Column
 from harness.catalog.code import Routine
@@ -19,11 +20,11 @@ from harness.values.candidates import candidates
 from harness.values.constants import RuleConstants, constants_of_bodies
 from harness.values.literals import array, composite, delimiter
 
-CALLS = 16
+CALLS = 20
 """Calls of one function by one owner, with other arguments each."""
 
-VALUES = 14
-"""Values for one argument, of which at most six are those of rows."""
+VALUES, OF_ROWS, CONSTANTS = 16, 6, 4
+"""Values for one argument, and those of rows and of the function's body among them."""
 
 _FAMILIES = (("int2", "int4", "int8", "numeric"), ("text", "varchar", "bpchar", "citext", "name"), ("json", "jsonb"))
 _WIDE = {
@@ -52,6 +53,12 @@ class KnownRows:
         """Returns calls of a routine, each with other arguments."""
         constants = constants_of_bodies([routine.text])
         options = [self._values(each, constants) for each in routine.arguments]
+        for place, each in enumerate(routine.arguments):
+            before = [other.base_name for other in routine.arguments[:place]].count(each.base_name)
+            if before % 2 and options[place][0] == "-infinity":
+                # The second of two moments is an end.
+                options[place].remove("infinity")
+                options[place].insert(0, "infinity")
         given = [*dict.fromkeys(self._combinations(draft, options))][:CALLS]
         inputs = [mode != "o" for mode in routine.modes]
         shorter = range(1, routine.defaults + 1)
@@ -61,15 +68,18 @@ class KnownRows:
         return [self._call(routine, each) for each in dict.fromkeys(given)]
 
     def _combinations(self, draft: Draft, options: Sequence[Sequence[Argument]]) -> Iterator[tuple[Argument, ...]]:
-        """Yields one value for each argument: all combinations of few, of many each value once, and drawn ones."""
-        count = 1
-        for each in options:
-            count *= len(each)
-        if count <= CALLS:
+        """Yields one value for each argument: all combinations of few; of many the first of each, changes of it, and
+        drawn ones.
+        """
+        if prod(map(len, options)) <= CALLS:
             yield from itertools.product(*options)
             return
-        longest = max(map(len, options))
-        yield from (tuple(each[n % len(each)] for each in options) for n in range(min(longest, CALLS // 2)))
+        first = tuple(each[0] for each in options)
+        yield first
+        for n in range(1, VALUES):
+            for place, values in enumerate(options):
+                if n < len(values) and n * len(options) < CALLS:
+                    yield (*first[:place], values[n], *first[place + 1 :])
         yield tuple(None for _ in options)
         for _ in range(CALLS):
             yield tuple(draft.choose(each) for each in options)
@@ -88,25 +98,26 @@ class KnownRows:
         return f"select * from {call}{f' as found ({columns})' if routine.is_bare else ''}"
 
     def _values(self, column: Column, constants: RuleConstants) -> list[Argument]:
-        """Returns the values for an argument, the most telling first."""
-        found = [*self._of_rows(column), *_WIDE.get(column.base_name, ())]
+        """Returns the values for an argument: of columns named like it, else first those that many rows pass."""
+        of_rows, wide = self._of_rows(column), list(_WIDE.get(column.base_name, ()))
+        table, parts = self.table.name, column.parts
         if column.base_name in _FAMILIES[1]:
-            name = self.table.name
-            found[2:2] = ["%", "", qualified(name), name.table, "true"]
+            wide = ["%", "", qualified(table), table.table, "true"]
         elif column.base_kind == "p":
-            found += self.owners
+            wide = [*self.owners]
         elif column.base_name in ("regclass", "oid"):
-            found.insert(0, qualified(self.table.name))
+            wide = [qualified(table)]
         elif column.base_kind == "c":
-            found += [composite([self._first(part) for part in column.parts])]
-        elif column.base_name.startswith("_") and column.parts:
-            elements = [value for value in self._values(column.parts[0], constants) if value is not None]
-            found += [array(elements[:VALUES], delimiter(column)), array(elements[:1], delimiter(column)), "{}"]
-        own = [value for value in candidates(column, constants, 2) if value in constants.literals or not found]
-        return [*dict.fromkeys([*found, *own][:VALUES]), None]
-
-    def _first(self, column: Column) -> Argument:
-        return next(iter(self._values(column, constants_of_bodies([]))), None)
+            wide = [composite([self._values(part, constants)[0] for part in parts])]
+        elif column.base_name.startswith("_") and parts:
+            elements = [value for value in self._values(parts[0], constants) if value is not None]
+            wide = [array(elements, delimiter(column)), array(elements[:1], delimiter(column)), "{}"]
+        said = [each for each in candidates(column, constants, 2) if each in constants.literals]
+        found = [*said[:CONSTANTS], *wide, *of_rows]
+        if any(_unlike(column.name, each.name) < 2 for each in self.table.columns) and of_rows:
+            found = [*of_rows[:1], *found]
+        different = [*dict.fromkeys(found or candidates(column, constants, 2))]
+        return [*different[:VALUES], None]
 
     def _of_rows(self, column: Column) -> list[str]:
         """Returns the values of rows that fit an argument: of others first, and of columns named like it."""
@@ -123,7 +134,7 @@ class KnownRows:
             found = [composite([row.get(each.name) for each in column.parts]) for row in self.others]
         found += [each for each in self.owners if column.base_name in ("uuid", "text") or each.isdigit()]
         likely = [each for each in found if each is not None]
-        return [*dict.fromkeys(likely)][:6]
+        return [*dict.fromkeys(likely)][:OF_ROWS]
 
 
 def _unlike(parameter: str, column: str) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from harness.kinds.base import Draft, NewRow, ScenarioStrategy, Subject, Values
@@ -15,9 +16,10 @@ from harness.kinds.row_access.door_calls import Caller
 from harness.kinds.row_access.door_functions import MAKE_CALLS
 from harness.kinds.row_access.door_uses import DoorUses
 from harness.kinds.row_access.doors import Doors
-from harness.kinds.row_access.marks import free_columns, marks
+from harness.kinds.row_access.marks import Marks
 from harness.kinds.row_access.ownership import OwnedRows, Owners
 from harness.kinds.row_access.principal import May, Principal
+from harness.kinds.toolkit.changes import filled_references
 from harness.probes import Probe, Scenario, claim_settings, condition
 from harness.solver import Unfillable
 from harness.values.types import Unsupported
@@ -42,21 +44,25 @@ class DoorScenarios:
         """Returns the scenarios; each probe's aspect is the door that it uses."""
         return self.subject.scenarios(self._build)
 
+    @cached_property
+    def marks(self) -> Marks:
+        """The marks of rows that are there, and of rows to insert."""
+        return Marks.of(self.subject, self.owners.columns, 2 * OWNERS + 1)
+
     def _build(self, draft: Draft) -> Scenario:
-        subject = self.subject
-        free = free_columns(subject, subject.table, self.owners.columns)
-        marked = [marks(subject.table, free, number) for number in range(2 * OWNERS + 3)]
-        rows = self.owners.rows(draft, subject, OWNERS, self.like, marked)
+        # References that are there, so that foreign keys may act.
+        present = filled_references(self.subject.table, self.subject.pools.of(self.subject.table))
+        rows = self.owners.rows(draft, self.subject, OWNERS, self.like, self.marks.rows, present)
         heirs = self._in_heirs(draft, rows)
         probes: list[Probe] = []
-        # One that has a row, and one that has none.
-        for place in sorted({0, len(rows.owners) - 1}):
+        # Two that have a row, with other values in closed sets, and one that has none.
+        for place in sorted({0, min(1, len(rows.owners) - 1), len(rows.owners) - 1}):
             mine = [*(rows.rows[place : place + 1] if self.owners.types else ()), *heirs.get(place, ())]
-            uses = DoorUses(self.doors, self._caller(rows, place, mine, [*marked[0]]), draft, rows, place, mine)
+            uses = DoorUses(self.doors, self._caller(rows, place, mine), draft, rows, place, mine)
             probes += uses.probes()
         return Scenario((*draft.inserts, *MAKE_CALLS), tuple(probes))
 
-    def _caller(self, rows: OwnedRows, place: int, mine: Sequence[Values], columns: Sequence[str]) -> Caller:
+    def _caller(self, rows: OwnedRows, place: int, mine: Sequence[Values]) -> Caller:
         subject, values = self.subject, rows.owners[place]
         settings = {"role": self.doors.role, **claim_settings(self.claims, values)}
         principal = Principal(subject, self.owners, settings, values, self.sees, self.may, ())
@@ -68,7 +74,7 @@ class DoorScenarios:
         own = " or ".join(["false", *(f"({condition(subject.key(each))})" for each in mine)])
         kept = f"not ({own}) and ({of_others}) and ({update}) and ({delete})"
         session = subject.roles.session_of(self.doors.role)
-        return Caller(principal, hidden, kept, columns, session, subject.roles.current)
+        return Caller(principal, hidden, kept, self.marks.columns, session, subject.roles.current)
 
     def _in_heirs(self, draft: Draft, rows: OwnedRows) -> dict[int, list[NewRow]]:
         """Inserts a row of two owners into the tables that inherit from the table, where that can be."""

@@ -7,7 +7,7 @@ Not here: which doors there are (``doors.py``), and what the statements show (``
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from harness.catalog.code import ACTIONS
@@ -40,8 +40,8 @@ class DoorUses:
         for relation, query in self.doors.read.items():
             yield self._probe(self.doors.label(relation), [query], refresh=self.doors.refreshed)
         for relation, label in self.doors.written.items():
-            for write in self._writes(relation):
-                yield self._probe(label, [write])
+            for write, before in self._writes(relation):
+                yield replace(self._probe(label, [write]), before=before)
         yield from self._actions()
         yield from self._keys()
 
@@ -73,37 +73,46 @@ class DoorUses:
             for call in known.calls(self.draft, routine):
                 yield self.caller.probe(label, [call], reads, refresh, also)
 
-    def _writes(self, relation: TableName) -> Iterator[str]:
-        """Yields writes to a view, to a table that holds rows of the table, or to one whose triggers fire."""
+    def _writes(self, relation: TableName) -> Iterator[tuple[str, str | None]]:
+        """Yields writes to a view, to a table that holds rows of the table, or to one whose triggers fire.
+
+        Beside each stands what is to be run before it.
+        """
         table = self._subject.catalog.tables.get(relation)
         if table is None or relation in self.doors.near_tables:
             names = self.doors.columns(relation)
-            yield from self._changes(relation, names, self._others[0] if self._others else {}, self._fresh)
+            another = self._others[0] if self._others else {}
+            yield from ((each, None) for each in self._changes(relation, names, another, self._fresh))
         elif relation == self._subject.table.name:
             for own in self.mine[:1] or [self._fresh]:
-                yield from self._changes(relation, [*own], own, self._fresh)
+                yield from ((each, None) for each in self._changes(relation, [*own], own, self._fresh))
         else:
             yield from self._beside(table)
 
-    def _beside(self, table: Table) -> Iterator[str]:
+    def _beside(self, table: Table) -> Iterator[tuple[str, str | None]]:
         """Yields writes to another table, of rows that are of the owner where that table says so."""
         values = self.rows.owners[self.place]
         known = {each.name for each in table.columns}
         columns = self.caller.principal.owners.owner_columns
         fixed = {each.column: values[each.variable] for each in columns if each.column in known}
         try:
-            row = self.draft.insert(table.name, fixed)
+            row = self.draft.row(table.name, fixed)
             fresh = self.draft.row(table.name, fixed)
         except (Unfillable, Unsupported):
             return
-        yield from self._changes(table.name, [*fresh], row, fresh)
+        # What its triggers do is to be seen of the write alone.
+        insert = Insert(table.name, row)
+        silent, back = (f"set local session_replication_role = {role}" for role in ("replica", "origin"))
+        before = f"{silent}; {insert.sql}; {back}" if self._subject.roles.may_disable_triggers else insert.sql
+        yield from ((each, before) for each in self._changes(table.name, [*fresh], row, fresh))
 
     def _changes(self, relation: TableName, names: Sequence[str], row: Values, fresh: Values) -> Iterator[str]:
         """Yields an UPDATE, a DELETE and an INSERT, as far as the role may send them."""
         may, name = self.doors.may, qualified(relation)
         given = {column: value for column, value in fresh.items() if column in names}
         key = {column: value for column, value in self._key(relation, row).items() if column in names}
-        where = f" where {condition(key)}" if key else ""
+        # WHERE needs the privilege to read.
+        where = f" where {condition(key)}" if key and may(relation, "select") else ""
         back = " returning *" if self.doors.reads_all(relation) else ""
         marked = [column for column in (*self.caller.columns, *given) if column in given and column not in key]
         for column in marked[:1] if may(relation, "update") else ():

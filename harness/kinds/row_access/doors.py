@@ -8,6 +8,7 @@ Not here: the arguments (``arguments.py``), and what comes back (``door_calls.py
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import psycopg
 
 from harness.catalog.code import DYNAMIC, OUTSIDE, TRIED_LANGUAGES, Code, Routine, read_code
 from harness.kinds.base import Subject, TableName, identifier, qualified
+
+_FIRED = re.compile(r"create (?:constraint )?(trigger|rule) (\S+)", re.IGNORECASE)
 
 READS = 6
 """Tables that are read after a call which may have filled them."""
@@ -156,6 +159,7 @@ class Doors:
     def written(self) -> Mapping[TableName, str]:
         """The tables and views that are written to: by triggers, rules or views that lead to rows of the table."""
         found: dict[TableName, str] = {}
+        reached = self.code.reached
         for each in self._relations:
             table = self.subject.catalog.tables.get(each)
             if not self.subject.roles.on_schema(self.role, each.schema):
@@ -163,12 +167,9 @@ class Doors:
             if table is None:
                 if self._leads_here(self.code.of_use(each)) or self._leads_here(self.code.of_write(each)):
                     found[each] = f"view {each}"
-            elif table.triggers or table.rewrites:
-                if self._leads_here(self.code.of_write(each)):
-                    names = ", ".join(
-                        [*(rule.name for rule in table.triggers), *(rule.name for rule in table.rewrites)]
-                    )
-                    found[each] = f"trigger {names} on {each}"
+            elif fired := [text for text in self.code.fired.get(each.table, ()) if self._leads_here(reached(text))]:
+                names = (_FIRED.match(text) for text in fired)
+                found[each] = f"{', '.join(f'{name[1].lower()} {name[2]}' for name in names if name)} on {each}"
             elif each in self.near_tables:
                 found[each] = f"table {each}"
         return found

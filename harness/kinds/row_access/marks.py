@@ -1,45 +1,74 @@
-"""Marks: values that occur nowhere else, for columns that hold any value of their type. They tell whose row it is.
+"""Marks: values that occur nowhere else, for the columns that can hold them. They tell whose row it is.
 
-Decides which columns are free: no key, reference, owner or rule is about them, and no trigger writes them.
+Decides which columns are free: no key, reference or owner is in them, no trigger writes them, and all rules let the
+marks pass. Rows differ in closed sets as well, as far as these go: in booleans, enums and columns with few values.
 """
 
 from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from harness.catalog import Column
-from harness.kinds.base import NewRow, Subject, Table
+from harness.kinds.base import NewRow, Subject
+from harness.solver.rules import about
 from harness.values.types import numeric_limits
 
 SHORTEST = 8
 """Characters of a mark: a shorter one may occur by chance."""
 
 
-def free_columns(subject: Subject, table: Table, owners: Collection[str]) -> list[Column]:
-    """Returns the columns that can hold a mark; ``owners`` are those that say whose a row is."""
-    rules = {name for pool in subject.pools.of(table) for name in pool.columns}
-    referenced = {name for _, key in subject.catalog.referencing(table.name) for name in key.referenced_columns}
-    touched = subject.touched.get(table.name, frozenset())
-    taken = {*rules, *referenced, *touched, *table.foreign_columns, *table.primary_key, *owners}
-    return [
-        column
-        for column in table.columns
-        if column.name not in taken
-        and column.is_supplied
-        and not (column.identity or column.domain_checks)
-        and _mark(column, "0" * 32) is not None
-    ]
+@dataclass(frozen=True)
+class Marks:
+    """The ``columns`` whose marks tell a row, and for each row the values to draw it with."""
+
+    columns: tuple[str, ...]
+    rows: tuple[NewRow, ...]
+
+    @classmethod
+    def of(cls, subject: Subject, owners: Collection[str], count: int) -> Marks:
+        """Returns marks for ``count`` rows of a table; ``owners`` are the columns that say whose a row is."""
+        table = subject.table
+        referenced = {name for _, key in subject.catalog.referencing(table.name) for name in key.referenced_columns}
+        taken = {*referenced, *subject.rewritten, *table.foreign_columns, *table.primary_key, *owners}
+        free = [each for each in table.columns if each.name not in taken and each.is_supplied and not each.identity]
+        marked = {each.name: found for each in free if (found := _allowed(subject, each, count))}
+        closed = {each.name: _few(subject, each) for each in free if each.name not in marked}
+        rows: list[NewRow] = []
+        for number in range(count):
+            row: NewRow = {name: values[number] for name, values in marked.items()}
+            rows.append(row | {name: few[number % len(few)] for name, few in closed.items() if few})
+        return cls(tuple(marked), tuple(rows))
 
 
-def marks(table: Table, columns: Collection[Column], number: int) -> NewRow:
-    """Returns a mark for each of the columns, another one for each ``number``."""
-    found: NewRow = {}
-    for column in columns:
+def _allowed(subject: Subject, column: Column, count: int) -> list[str]:
+    """Returns a mark for each row; nothing if the type holds none, or a rule refuses one."""
+    table, found = subject.table, []
+    for number in range(count):
         text = f"{table.name}.{column.name} of {number}"
-        found[column.name] = _mark(column, hashlib.md5(text.encode(), usedforsecurity=False).hexdigest())
-    return found
+        mark = _mark(column, hashlib.md5(text.encode(), usedforsecurity=False).hexdigest())
+        found += [mark] if mark is not None else []
+    pools = [pool for pool in subject.pools.of(table) if column.name in pool.columns]
+    if column.domain_checks or column.name in subject.pools.hints(table.name).values:
+        return []
+    if not pools or not found:
+        return found
+    rules = [rule.predicate for rule in about(table, [column.name], subject.pools.rules(table))]
+    alone = all(len(pool.columns) == 1 for pool in pools)
+    answers = subject.oracle.answers(table, [column.name], [(each,) for each in found], rules) if alone else []
+    return found if answers and all(answer.holds for row in answers for answer in row) else []
+
+
+def _few(subject: Subject, column: Column) -> Sequence[str]:
+    """Returns the different values of a column that holds no marks, if its rules are about it alone."""
+    pools = [pool for pool in subject.pools.of(subject.table) if column.name in pool.columns]
+    if any(len(pool.columns) > 1 for pool in pools):
+        return []
+    if pools:
+        return [value for value in pools[0].of_column(column.name) if value is not None]
+    return ("false", "true") if column.base_name == "bool" else column.labels if column.base_kind == "e" else ()
 
 
 def _mark(column: Column, digits: str) -> str | None:
@@ -57,6 +86,6 @@ def _mark(column: Column, digits: str) -> str | None:
         "uuid": str(uuid.UUID(digits)),
         "bytea": f"\\x{digits[:16]}",
         **dict.fromkeys(("json", "jsonb"), f'"x{digits[:12]}"'),
-        **dict.fromkeys(("_text", "_varchar"), f"{{x{digits[:7]}}}" if column.typmod < 12 else None),
+        **dict.fromkeys(("_text", "_varchar"), f"{{x{digits[:7]}}}" if column.typmod < SHORTEST else None),
     }
     return made.get(name)

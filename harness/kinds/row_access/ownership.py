@@ -112,17 +112,24 @@ class Owners:
         return not columns or any(each.path or each.child is None for each in columns)
 
     def rows(
-        self, draft: Draft, subject: Subject, count: int, like: Sequence[Values], marks: Sequence[Values] = ()
+        self,
+        draft: Draft,
+        subject: Subject,
+        count: int,
+        like: Sequence[Values],
+        marks: Sequence[Values] = (),
+        present: tuple[str, ...] = (),
     ) -> OwnedRows:
         """Draws ``count`` owners with a row each, one without, and rows with the values of ``like``.
 
-        Each of the first rows has the values of one of ``marks``, which are as many as owners and fresh rows.
+        Rows of owners have the values of ``marks``, one for each of them and of the fresh ones, and no NULL in columns
+        that are ``present``.
         """
         owners = self.draw_values(draft, count + bool(self.types))
         own, new = (marks[:count], marks[count:]) if marks else ([{}] * count, [{}] * len(owners))
         # First, since their values are fixed: the other rows get other keys.
         near = [draft.insert(self.table.name, each) for each in like]
-        rows = [self._insert(draft, each, mark) for each, mark in zip(owners[:count], own, strict=True)]
+        rows = [self._insert(draft, each, mark, present) for each, mark in zip(owners[:count], own, strict=True)]
         fresh = [
             draft.row(self.table.name, {**mark, **self.fixed(draft, each)})
             for each, mark in zip(owners, new, strict=False)
@@ -171,9 +178,9 @@ class Owners:
             found.append(row)
         return [row for row in found if row]
 
-    def _insert(self, draft: Draft, owner: Bound, marks: Values) -> NewRow:
+    def _insert(self, draft: Draft, owner: Bound, marks: Values, present: tuple[str, ...]) -> NewRow:
         """Inserts a row of an owner, and the rows below it that name the owner."""
-        row = draft.insert(self.table.name, {**marks, **self.fixed(draft, owner)})
+        row = draft.insert(self.table.name, {**marks, **self.fixed(draft, owner)}, present)
         children = [each for each in self.owner_columns if each.child is not None and not each.path]
         # One of the rows below may be enough: each is tried alone, and all together.
         for column in draft.choose([children, *([each] for each in children)]) if children else ():

@@ -63,7 +63,7 @@ class Through:
         if self.view is not None:
             return lambda door: door in (f"view {self.view}", f"materialized view {self.view}")
         if self.trigger is not None:
-            return lambda door: door.startswith("trigger ") and self.trigger in door.split(" on ")[0][8:].split(", ")
+            return lambda door: f"trigger {self.trigger}" in door.partition(" on ")[0].split(", ")
         if self.foreign_key is not None:
             return lambda door: door.startswith(f"foreign key {self.foreign_key} of ")
         return lambda door: door == f"table {self.table}"
