@@ -18,6 +18,7 @@ class View:
     owner: str
     materialized: bool
     security_invoker: bool
+    security_barrier: bool
     reads: tuple[TableName, ...]
 
 

@@ -147,21 +147,29 @@ class RowSecurityKind(Kind):
             yield Fact(f"policy {found.name} for {role}", f"policy {found.name} for {roles}")
         yield from unread_claims(subject, self.claims or {})
         if there:
-            yield from bypasses(subject, role, self._restricted)
+            views = [each.view for each in self.through if each.view]
+            # No function in a query sees a row that such a view leaves out: whether it leaves them out is tried.
+            guarded = subject.catalog.views if self._uses_doors(subject) else ()
+            views += [view.name for view in guarded if view.security_barrier]
+            yield from bypasses(subject, role, self._restricted, views)
         yield from recursions(subject)
         yield from (each.fact(subject, Doors.of(subject, role)) for each in self.through)
 
     def doors(self, subject: Subject) -> DoorProbes | None:
-        role = self._role(subject)
-        if self.as_ in STAND_INS.values() or role == subject.table.owner or not subject.roles.exists(role):
+        if not self._uses_doors(subject):
             return None
-        if not self._restricted or subject.roles.bypasses_row_security(role):
-            return None
-        doors = Doors.of(subject, role)
+        doors = Doors.of(subject, self._role(subject))
         owners, like = self._owners(subject)
         scenarios = DoorScenarios(subject, doors, owners, self.claims or {}, self.sees, self._may, like)
         notes = [f"not tried, since it may leave the server: {', '.join(doors.untried)}"] if doors.untried else []
-        return DoorProbes(scenarios.strategy(), {str(each): each.fits(doors) for each in self.through}, notes)
+        through = {str(each): each.fits(doors) for each in self.through}
+        return DoorProbes(scenarios.strategy(), through, doors.telling_keys(owners.columns), notes)
+
+    def _uses_doors(self, subject: Subject) -> bool:
+        """Whether the role has doors: it is one of the database's, policies hold for it, and they restrict it."""
+        role, roles = self._role(subject), subject.roles
+        own = self.as_ in STAND_INS.values() or role == subject.table.owner
+        return not own and roles.exists(role) and bool(self._restricted) and not roles.bypasses_row_security(role)
 
     def _role(self, subject: Subject) -> str:
         return subject.table.owner if self.as_ == "$owner" else self.as_

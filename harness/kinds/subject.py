@@ -7,7 +7,7 @@ Not here: how the rows are drawn (``generation``), and the verdict (``proving``)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -106,12 +106,13 @@ class Begun:
 class DoorProbes:
     """Scenarios whose probes use doors, each named by the aspect: what a role can use besides the check's table.
 
-    ``through`` are the doors that are meant, each with its words and what tells it by an aspect. ``notes`` say what is
-    not tried.
+    ``through`` are the doors that are meant, each with its words and what tells it by an aspect. ``keys`` are those of
+    which it is worth a hint that they tell of rows of others. ``notes`` say what is not tried.
     """
 
     scenarios: ScenarioStrategy
     through: Mapping[str, Callable[[str], bool]]
+    keys: Collection[str] = ()
     notes: Sequence[str] = ()
 
 

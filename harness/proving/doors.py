@@ -7,7 +7,7 @@ Not here: which doors there are, and what opens one (``kinds/row_access``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -94,7 +94,8 @@ class DoorTrial:
         elif refusal is None:
             self.passed.add(door)
         elif refusal.sqlstate == TOLD_BY_KEY:
-            self.hints.setdefault(refusal.constraint or door)
+            self.passed.add(door)
+            self.hints.setdefault(refusal.constraint)
         elif refusal.sqlstate != UNTRIED:
             self.refused[door] = refusal.sqlstate
 
@@ -135,11 +136,11 @@ def _tried(check: DeclaredCheck, doors: DoorProbes, trial: DoorTrial, catalog: C
         for number, failure in enumerate(unmeant)
     ]
     views = tuple(f"{door} " for door in trial.opened if "view " in door)
-    notes = [*doors.notes, *_notes(trial, why), *_shut(doors.through, meant)]
+    notes = [*doors.notes, *_notes(trial, why, doors.keys), *_shut(doors.through, meant)]
     return DoorFindings(trial.probes, broken, notes, views)
 
 
-def _notes(trial: DoorTrial, why: ServerError | None) -> Iterator[str]:
+def _notes(trial: DoorTrial, why: ServerError | None, keys: Collection[str]) -> Iterator[str]:
     if not trial.probes and why is not None:
         yield f"{NOT_TRIED}: the rows were {why}"
     if trial.left_out:
@@ -147,8 +148,8 @@ def _notes(trial: DoorTrial, why: ServerError | None) -> Iterator[str]:
     errors = {door: error for door, error in trial.refused.items() if door not in {*trial.passed, *trial.opened}}
     if errors:
         yield f"never got through: {', '.join(f'{door} ({error})' for door, error in sorted(errors.items()))}"
-    if trial.hints:
-        yield f"hint: by an error a key tells that a row of another owner is there: {', '.join(trial.hints)}"
+    if hints := [key for key in trial.hints if key in keys]:
+        yield f"hint: a key that is taken tells that another owner has a row with it: {', '.join(hints)}"
 
 
 def _shut(through: Iterable[str], meant: Iterable[str]) -> Iterator[str]:

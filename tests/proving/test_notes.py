@@ -15,14 +15,18 @@ SCHEMA = """\
 create schema t;
 create schema api;
 grant usage on schema t, api to noted_user;
-create table t.notes (id integer primary key, owner text not null);
+create table t.notes (id integer primary key, owner text not null, slug text not null unique);
 grant select, insert on t.notes to noted_user;
 alter table t.notes enable row level security;
 alter table t.notes force row level security;
 create policy own on t.notes to noted_user using (owner = current_setting('app.me', true));
 create table t.log (id integer primary key);
-create function api.all_notes() returns setof t.notes language sql security definer set search_path = ''
-    as $$ select * from t.notes $$;
+create function api.leaves() returns void language plpgsql security definer set search_path = ''
+    as $$ begin copy t.notes to program 'cat'; end $$;
+create function api.waits() returns bigint language plpgsql security definer set search_path = ''
+    as $$ begin perform pg_sleep(100); return (select count(*) from t.notes); end $$;
+create function api.fails() returns bigint language sql security definer set search_path = ''
+    as $$ select count(*) / 0 from t.notes where owner = current_setting('app.me', true) $$;
 create function api.hidden() returns setof t.notes language sql security definer set search_path = ''
     as $$ select * from t.notes $$;
 revoke execute on function api.hidden() from public;
@@ -41,8 +45,12 @@ checks:
     sees: owner = $me
     may_insert: owner = $me
     policy: own
+    through:
+      - {function: api.plain(), reason: it was one once}
   - primary_key: [id]
+  - unique: [slug]
   - not_null: owner
+  - not_null: slug
   - trigger: notes_kept
     on: [insert]
     timing: before
@@ -50,19 +58,24 @@ checks:
 """
 
 
-def test_what_runs_as_another_is_named_as_not_tried(server: Server, tmp_path: Path) -> None:
+def test_what_was_not_tried_is_named(server: Server, tmp_path: Path) -> None:
     with server.connect() as connection:
         connection.execute("drop role if exists noted_user; create role noted_user")
     secured, *others = _proved(tmp_path, server)
     assert (secured.status, secured.notes) == (
         Status.PROVED,
         (
-            "not tried: functions that noted_user may call and that run as their owner: api.all_notes()",
-            "not tried: triggers that run as their owner where noted_user writes: notes_kept on t.notes",
+            "not tried, since it may leave the server: api.leaves()",
+            "not tried to the end, which takes more than 1 s: function api.waits()",
+            "never got through: function api.fails() (22012)",
+            "hint: a key that is taken tells that another owner has a row with it: notes_slug_key",
+            "`through` names no door: function api.plain(): leave it out",
         ),
     )
     assert [(other.kind, other.status, other.notes) for other in others] == [
         ("primary_key", Status.PROVED, ()),
+        ("unique", Status.PROVED, ()),
+        ("not_null", Status.PROVED, ()),
         ("not_null", Status.PROVED, ()),
         ("trigger", Status.PRESENT, ()),
         ("declared", Status.PROVED, ()),

@@ -9,6 +9,10 @@ select distinct
         select from pg_catalog.pg_options_to_table(c.reloptions) as o
         where o.option_name = 'security_invoker' and o.option_value::boolean
     ) as security_invoker,
+    exists (
+        select from pg_catalog.pg_options_to_table(c.reloptions) as o
+        where o.option_name = 'security_barrier' and o.option_value::boolean
+    ) as security_barrier,
     rn.nspname as read_schema,
     r.relname as read_table
 from pg_catalog.pg_class as c
@@ -24,4 +28,4 @@ where
     and n.nspname !~ '^pg_'
     and n.nspname <> 'information_schema'
     and n.nspname <> %(ledger)s
-order by 1, 2, 6, 7
+order by 1, 2, 7, 8

@@ -1,33 +1,33 @@
-"""Ways past the policies of a table: views and functions with the rights of an owner, and owners.
+"""Ways past the policies of a table that the catalog shows: views and functions with the rights of their owner.
 
-The catalog says enough about views. It does not say what a function does, and functions are not called: they are only
-listed in notes. Decides which role stands in for an owner that bypasses row security.
+Decides which role stands in for an owner that bypasses row security.
+Not here: what a role is shown when it uses them (``doors.py``).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from harness.errors import nearest
-from harness.kinds.base import Fact, Subject, Table, Unreliable, identifier, qualified
+from harness.kinds.base import Fact, Subject, Table, TableName, Unreliable, identifier, qualified
 from harness.kinds.row_access.principal import STAND_INS
 
 
-def bypasses(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fact]:
-    """States for a role that policies restrict in ``commands``: views over the table are ``security_invoker``, and
-    functions with the rights of their owner pin their ``search_path``.
+def bypasses(subject: Subject, role: str, commands: Sequence[str], meant: Collection[TableName]) -> Iterator[Fact]:
+    """States for a role that policies restrict in ``commands``: views over the table are ``security_invoker``, but for
+    those that are ``meant``, and functions with the rights of their owner pin their ``search_path``.
 
     Only those that the role can use are compared; of functions, all in the table's schema, for the catalog does not
     say what they read.
     """
     if not commands or subject.roles.bypasses_row_security(role):
         return
-    yield from _views(subject, role, commands)
+    yield from (fact for name, fact in _views(subject, role, commands) if name not in meant)
     yield from _functions(subject, role)
 
 
-def _views(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fact]:
+def _views(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[tuple[TableName, Fact]]:
     for view in subject.catalog.views_reading(subject.table.name):
         if view.owner == role or not subject.roles.on_schema(role, view.name.schema):
             continue
@@ -36,10 +36,10 @@ def _views(subject: Subject, role: str, commands: Sequence[str]) -> Iterator[Fac
             continue
         reach = f"{role} may {' and '.join(may)}"
         if view.materialized:
-            yield Fact(f"materialized view {view.name} out of reach of {role}", f"{view.name}: {reach}")
+            yield view.name, Fact(f"materialized view {view.name} out of reach of {role}", f"{view.name}: {reach}")
         else:
             option = "with security_invoker" if view.security_invoker else f"without it, and {reach}"
-            yield Fact(f"view {view.name} with security_invoker", f"view {view.name} {option}")
+            yield view.name, Fact(f"view {view.name} with security_invoker", f"view {view.name} {option}")
 
 
 def _may(subject: Subject, role: str, relation: str, command: str) -> bool:

@@ -151,8 +151,9 @@ class DoorUses:
         principal, table = self.caller.principal, self._subject.table
         if says(principal.may.insert, "false") or not self._others:
             return
+        keys = self.doors.telling_keys(principal.owners.columns)
         for index in table.unique_keys:
-            if index.is_plain and not {*index.columns} & {*principal.owners.columns}:
+            if index.name in keys:
                 row = {**self._fresh, **{name: self._others[0].get(name) for name in index.columns}}
                 # What else it does is of a trigger.
                 label = self.doors.written.get(table.name, f"unique key {index.name}")

@@ -9,7 +9,7 @@ Not here: the arguments (``arguments.py``), and what comes back (``door_calls.py
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +20,9 @@ from harness.catalog.code import DYNAMIC, OUTSIDE, TRIED_LANGUAGES, Code, Routin
 from harness.kinds.base import Subject, TableName, identifier, qualified
 
 _FIRED = re.compile(r"create (?:constraint )?(trigger|rule) (\S+)", re.IGNORECASE)
+
+NUMBERS = ("uuid", "int2", "int4", "int8")
+"""Types of keys that are numbers of rows, and say nothing else of them."""
 
 READS = 6
 """Tables that are read after a call which may have filled them."""
@@ -190,6 +193,13 @@ class Doors:
     def reads_all(self, relation: TableName) -> bool:
         """Whether the role may read all columns of a relation."""
         return self.subject.roles.on_table(self.role, qualified(relation), "select")
+
+    def telling_keys(self, owners: Collection[str]) -> list[str]:
+        """Returns the unique keys with which a role can guess that a row of another is there: not by its number."""
+        table = self.subject.table
+        numbers = {each.name for each in table.columns if each.base_name in NUMBERS}
+        keys = (each for each in table.unique_keys if each.is_plain and not {*each.columns} & {*owners})
+        return [each.name for each in keys if {*each.columns} - numbers]
 
     def may(self, relation: TableName, command: str) -> bool:
         """Whether the role has a privilege on a relation."""

@@ -1,0 +1,98 @@
+"""Doors to rows of others: each is named where it is open, and none where it is shut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import yaml
+from psycopg.conninfo import make_conninfo
+
+from harness.outcome import Outcome, Status
+from harness.proving.reproduction import SHOWN
+from harness.pytest_session import Options, ProjectSession
+from harness.server.connection import Server
+from tests.test_field import SEEDS, replayed
+
+DOORS: Mapping[str, Mapping[str, str]] = yaml.safe_load(Path(__file__).with_name("doors.yml").read_text())
+ROLES = ("door_user", "door_admin", "door_other")
+SCHEMA = """\
+create schema app;
+create schema api;
+create schema inside;
+grant usage on schema app, api to door_user, door_admin;
+create function app.me() returns uuid language sql stable as $$
+    select nullif(current_setting('app.me', true), '')::uuid
+$$;
+create type app.kind as enum ('short', 'long');
+create domain app.word as text check (length(value) < 20);
+create sequence app.numbers;
+grant usage on sequence app.numbers to door_user;
+create table app.folders (id integer primary key);
+grant select, delete on app.folders to door_user;
+create table app.notes (
+    id bigint primary key, owner_id uuid not null, title text not null check (length(title) < 100),
+    amount integer not null, done boolean not null, kind app.kind not null, at timestamptz not null, folder integer
+);
+grant select, insert, update, delete on app.notes to door_user;
+grant select on app.notes to door_admin;
+alter table app.notes enable row level security;
+alter table app.notes force row level security;
+create policy own on app.notes to door_user using (owner_id = app.me());
+create policy admin on app.notes to door_admin using (true);
+"""
+CHECKS = """\
+table: app.notes
+checks:
+  - row_security: whoever a note is for sees it
+    as: door_user
+    claims: {app.me: $me}
+    sees: owner_id = $me
+    may_write: owner_id = $me
+"""
+
+
+def _secured(
+    server: Server, root: Path, schema: str, checks: str = CHECKS, seed: int = 1
+) -> tuple[Outcome, str | None]:
+    """The outcome of the only check of row security, and what its script ends with."""
+    with server.connect() as connection:
+        known = {name for (name,) in connection.execute("select rolname from pg_roles")}
+        for name in ROLES:
+            if name not in known:
+                connection.execute(f"create role {name}".encode())
+        connection.execute("alter role door_user noinherit; grant door_admin to door_user")
+    files = {
+        "project.yml": "name: t\nmodules: {app: {}}\nmigrations: {path: schema.sql, layout: files}\n",
+        "schema.sql": schema,
+        "checks/app/notes.yml": checks,
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    options = Options(target=make_conninfo(**server.conninfo), seed=seed)
+    with closing(ProjectSession(root, options)) as bench:
+        outcome = next(bench.prove(check) for check in bench.checks if check.kind == "row_security")
+        return outcome, replayed(bench, outcome, root)
+
+
+def _named(outcome: Outcome) -> set[str]:
+    return {each.expected.partition(" by ")[0] for each in outcome.counterexamples if each.script is not None}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_open_door_is_named(server: Server, tmp_path: Path, seed: int) -> None:
+    outcome, shown = _secured(server, tmp_path, SCHEMA + "\n".join(each["open"] for each in DOORS.values()), seed=seed)
+    assert outcome.status is Status.BROKEN
+    assert {*DOORS} - _named(outcome) == set()
+    assert _named(outcome) - {*DOORS} == set()
+    assert shown == SHOWN
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_shut_door_is_named(server: Server, tmp_path: Path, seed: int) -> None:
+    outcome, _ = _secured(server, tmp_path, SCHEMA + "\n".join(each["shut"] for each in DOORS.values()), seed=seed)
+    assert (outcome.counterexamples, outcome.reason) == ((), None)
+    assert outcome.status is Status.PROVED
