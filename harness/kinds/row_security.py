@@ -73,12 +73,19 @@ class RowSecurityKind(Kind):
     - It gives no row away, takes no row of another owner, and overwrites none by INSERT … ON CONFLICT.
     - RETURNING shows no other rows. INSERT … RETURNING, as ORMs send it, is accepted if the row may be inserted and
       seen.
+    - No function, view, partition, trigger or foreign key that the role can use shows it rows of others, or changes
+      them. Functions in SQL and PL/pgSQL whose code leads to the table are called, with values of rows of others among
+      the arguments; what comes back is compared with what comes back without these rows.
 
     Looked up in the catalog: row security is enabled, and forced on the owner unless `forced: false`. Views over the
-    table that the role may use are `security_invoker`, and it has no privilege on materialized views. Functions that
-    run with the rights of their owner pin their `search_path`; these are the functions in the table's schema that the
-    role may call, or that its writes fire. What such functions return or write is not tried: the outcome lists those
-    that the role can run.
+    table that the role may use are `security_invoker` or `security_barrier`, and it has no privilege on materialized
+    views. Functions that run with the rights of their owner pin their `search_path`; these are the functions in the
+    table's schema that the role may call, or that its writes fire.
+
+    `through` declares what is meant to show rows of others, or to change them: `{function: 'app.total(date)', reason:
+    the sum of all is public}`; or `view`, `table`, `trigger` or `foreign_key`. A note lists what was not tried, since
+    it would leave the server or takes too long, and what failed each time. Nothing of it is tried as `public` or
+    `$owner`.
 
     `may_write` is the default of the other three. `sees: false` means no rows, or no privilege to read. An error is
     neither, unless it is one of `errors`: a hosted platform may raise `22P02` for claims that make no sense. Without
