@@ -114,6 +114,14 @@ class AcceptedOrRefused:
 
 
 @dataclass(frozen=True)
+class Harmless(AcceptedOrRefused):
+    """Accepted or refused, and the postcondition says that rows of others were neither shown nor changed."""
+
+    def __str__(self) -> str:
+        return "nothing of others is shown or changed"
+
+
+@dataclass(frozen=True)
 class NotDenied:
     """Not refused for lack of privilege; a refusal for any other reason shows nothing."""
 
@@ -254,7 +262,7 @@ def _another(probe: Probe, refusal: ServerError) -> str:
 def expected(probe: Probe) -> str:
     """The expected outcome, after the value that was tried."""
     words = str(probe.expected)
-    if probe.then is not None:
+    if probe.then is not None and not isinstance(probe.expected, Harmless):
         words = f"{words}, and {probe.then.meaning}: {probe.then.expected}"
     if probe.never_set:
         words = f"{words} (with {', '.join(probe.never_set)} never set)"

@@ -10,6 +10,7 @@ Not here: which calls are made (``doors.py``), and with which arguments (``argum
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,11 @@ from harness.kinds.base import identifier, literal, qualified
 from harness.kinds.row_access.door_functions import SHUT
 from harness.kinds.row_access.principal import Principal
 from harness.kinds.row_access.row_queries import row_key
-from harness.probes import AcceptedOrRefused, Execute, Postcondition, Probe
+from harness.probes import Execute, Harmless, Postcondition, Probe
 
-_THEN = Postcondition("select current_setting('harness.seen')", SHUT, "of other owners", idle="nobody has a row")
+_QUOTED = re.compile(r'"([a-z_][a-z0-9_]*)"')
+"""A name that is as easily read without its quotes."""
+_THEN = Postcondition("select current_setting('harness.seen')", SHUT, "of others", idle="nobody has a row")
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,12 @@ class Caller:
         door: dict[str, Any] = {"role": settings.pop("role"), "alias": alias, "key": row_key(subject.table)}
         door |= {"table": f"{qualified(subject.table.name)} as {alias}", "hidden": self.hidden, "kept": self.kept}
         door |= {"columns": [*self.columns], "refresh": [*refresh], "reads": [*reads], **dict.fromkeys(also, True)}
+        door["call"] = _QUOTED.sub(r"\1", "; ".join(calls))
         if self.session:
             door |= {"session": self.session, "user": self.user}
         if subject.roles.may_disable_triggers:
             door["silent"] = True
         listed = ", ".join(literal(each).strip() for each in calls)
         statement = f"select pg_temp.harness_door(array[{listed}], {literal(json.dumps(door)).strip()})"
-        what = f"{label} by {self.principal.who}, {'; '.join(calls)}:"
-        return Probe(Execute(statement), AcceptedOrRefused(), label, what, settings, then=_THEN, required=False)
+        what = f"{label} by {self.principal.who}:"
+        return Probe(Execute(statement), Harmless(), label, what, settings, then=_THEN, required=False)

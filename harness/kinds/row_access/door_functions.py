@@ -11,8 +11,8 @@ from harness.probes import Execute
 TOLD_BY_KEY = "HX004"
 """The SQLSTATE of a call that a key refuses, or keeps from writing, since there is a row that the role may not see."""
 
-SHUT = "nothing shown or changed"
-"""What is said of other owners where a call shows and changes nothing of theirs."""
+SHUT = "nothing"
+"""The words for a call that shows and changes nothing of others."""
 
 _TURN = r"""create function pg_temp.harness_turn(
     calls text[], door jsonb, hidden text[], kept text[], without boolean
@@ -182,7 +182,7 @@ begin
             raise exception using errcode = 'HX004', message = 'a key tells it', constraint = turn ->> 'rule';
         end if;
     end if;
-    perform set_config('harness.seen', coalesce(said, '{shut}'), true);
+    perform set_config('harness.seen', coalesce(said || ', by ' || (door ->> 'call'), '{shut}'), true);
     if said is null and turn ->> 'state' <> '' then
         raise exception using errcode = turn ->> 'state', message = turn ->> 'text';
     end if;

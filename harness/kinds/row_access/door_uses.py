@@ -153,8 +153,8 @@ class DoorUses:
             return
         keys = self.doors.telling_keys(principal.owners.columns)
         for index in table.unique_keys:
-            if index.name in keys:
+            # What else it does is of a trigger.
+            trigger = self.doors.written.get(table.name)
+            if index.name in keys or trigger:
                 row = {**self._fresh, **{name: self._others[0].get(name) for name in index.columns}}
-                # What else it does is of a trigger.
-                label = self.doors.written.get(table.name, f"unique key {index.name}")
-                yield self._probe(label, [Insert(table.name, row).sql])
+                yield self._probe(trigger or f"unique key {index.name}", [Insert(table.name, row).sql])
