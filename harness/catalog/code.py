@@ -9,7 +9,7 @@ Not here: who may use what (``roles.py``), and what is then used (``kinds/row_ac
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -31,7 +31,9 @@ TRIED_LANGUAGES = ("sql", "plpgsql")
 _LEAVES = ("dblink", "postgres_fdw", "file_fdw", "http", "pg_net", "adminpack", "aws_lambda", "aws_s3", "pg_background")
 """Extensions whose functions reach other servers, files or sessions."""
 _COMPUTED = re.compile(
-    r"\bexecute\b|\b(query|table|schema|database|cursor)_to_xml|\bts_(stat|rewrite)\b|\bcrosstab", re.IGNORECASE
+    r"\bexecute\b(?!\s+(function|procedure|on)\b)|\b(query|table|schema|database|cursor)_to_xml"
+    r"|\bts_(stat|rewrite)\b|\bcrosstab",
+    re.IGNORECASE,
 )
 _FILES = re.compile(
     r"\bcopy\s+(\([^;]*\)|[\w.\"%]+(\s*\([^)]*\))?)\s+(to|from)\s+(program\b|stdin\b|stdout\b|e?'|%|\|\|)"
@@ -41,6 +43,7 @@ _FILES = re.compile(
 )
 _GOES_OUT, _OF_ANY_SORT = "copy (select) to program", "execute copy (select) to program"
 """Texts that stand for code that nobody reads: of an extension, and of another language."""
+_DELETES = re.compile(r"\b(delete|truncate|merge)\b|\bon update\b", re.IGNORECASE)
 _FILLS = re.compile(r"\b(insert|update|merge|create|copy)\b", re.IGNORECASE)
 
 
@@ -85,6 +88,7 @@ class Code:
     fired: Mapping[str, tuple[str, ...]]
     common: tuple[str, ...] = ()
     _reached: dict[str, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
+    _closures: dict[str, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def _of_name(self) -> Mapping[str, str]:
@@ -92,10 +96,7 @@ class Code:
         pairs = [(each.name, self._of_routine(each)) for each in self.routines]
         pairs += [(name, text) for texts in (self.texts, self.fired) for name, own in texts.items() for text in own]
         pairs += [(name.table, "") for name in (*self.catalog.tables, *(view.name for view in self.catalog.views))]
-        for table in self.catalog.tables.values():
-            above = [key.references for key in table.foreign_keys if {key.on_delete, key.on_update} & ACTIONS]
-            above += [*self.catalog.above.get(table.name, ())]
-            pairs += [(name.table, table.name.table) for name in above]
+        pairs += [(name.table, part.table) for part, above in self.catalog.above.items() for name in above]
         pairs += [(name.table, heir.table) for name, heirs in self.catalog.heirs.items() for heir in heirs]
         return {name: "\n".join(texts) for name, texts in grouped((name.lower(), text) for name, text in pairs).items()}
 
@@ -112,10 +113,26 @@ class Code:
         """The names, in small letters, that texts lead to, by themselves or through others; with the two words."""
         found: set[str] = set()
         behind = set().union(*map(self._named, (*texts, *self.common)))
+        deletes = any(map(_DELETES.search, texts))
         while behind:
             found |= behind
-            behind = set().union(*(self._named(self._of_name.get(name, "")) for name in behind)) - found
+            new = [self._of_name.get(name, "") for name in behind]
+            deletes = deletes or any(map(_DELETES.search, new))
+            behind = set().union(*map(self._named, new)) - found
+            if deletes and not behind:
+                behind = {each for name in found for each in self._passed_on.get(name, ())} - found
         return frozenset(found)
+
+    @cached_property
+    def _passed_on(self) -> Mapping[str, Sequence[str]]:
+        """For each table those whose rows a foreign key changes with its rows."""
+        pairs = (
+            (key.references.table.lower(), table.name.table.lower())
+            for table in self.catalog.tables.values()
+            for key in table.foreign_keys
+            if {key.on_delete, key.on_update} & ACTIONS
+        )
+        return grouped(pairs)
 
     def _named(self, text: str) -> frozenset[str]:
         if text not in self._reached:
@@ -131,7 +148,10 @@ class Code:
 
     def of_routine(self, routine: Routine) -> frozenset[str]:
         """The names that a call of a routine leads to."""
-        return self.reached(self._of_routine(routine))
+        text = self._of_routine(routine)
+        if text not in self._closures:
+            self._closures[text] = self.reached(text)
+        return self._closures[text]
 
     def of_write(self, table: TableName) -> frozenset[str]:
         """The names that a write to a table leads to by its triggers and rules."""
@@ -178,9 +198,3 @@ def _routine(types: Types, row: dict[str, Any]) -> Routine:
         arguments=tuple(types.column({**bare, **each}) for each in arguments),
         modes=tuple(each["mode"] for each in arguments),
     )
-
-
-def relations(catalog: Catalog) -> Iterator[TableName]:
-    """The tables and views of a database."""
-    yield from catalog.tables
-    yield from (view.name for view in catalog.views)

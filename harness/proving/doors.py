@@ -7,11 +7,11 @@ Not here: which doors there are, and what opens one (``kinds/row_access``).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from harness.catalog import Catalog, grouped
+from harness.catalog import Catalog, grouped, pieces
 from harness.declarations import DeclaredCheck
 from harness.kinds.base import DoorProbes, Subject
 from harness.kinds.row_access.door_functions import TOLD_BY_KEY
@@ -29,6 +29,9 @@ from harness.values.types import Unsupported
 
 DRAWN = 2
 """Scenarios in which each door is used: rows are marked, and arguments laid out, so that few are enough."""
+
+TOGETHER = 24
+"""Probes that are tried together, on the same rows."""
 
 REDUCED = 5
 """Open doors that are shown with as few rows as can be."""
@@ -69,22 +72,34 @@ class DoorTrial:
 
     def use(self, scenario: Scenario) -> ServerError | None:
         """Uses each door that is not open yet; returns the error that refused the rows."""
-        for door, probes in grouped((each.aspect, each) for each in scenario.probes if isinstance(each, Probe)).items():
-            if door in self.endless:
-                self.left_out.setdefault(door)
-            if door in self.opened or door in self.endless:
-                continue
+        probes = [each for each in scenario.probes if isinstance(each, Probe)]
+        self.left_out |= dict.fromkeys(each.aspect for each in probes if each.aspect in self.endless)
+        doors = grouped((each.aspect, each) for each in probes if each.aspect not in {*self.opened, *self.endless})
+        for some in pieces([*doors.values()], len, TOGETHER):
+            together = [probe for own in some for probe in own]
             try:
-                answer = self.session.replies(replace(scenario, probes=tuple(probes)))
+                refused = self._use(scenario, together)
             except TimedOut:
-                self.endless.add(door)
-                self.left_out.setdefault(door)
-                continue
-            if isinstance(answer, ServerError):
-                return answer
-            self.probes += len(probes)
-            for probe, reply in zip(probes, answer, strict=True):
-                self._book(door, Failure(scenario.setup, probe, reply, scenario.waits))
+                refused = next(filter(None, (self._use_alone(scenario, own) for own in some)), None)
+            if refused is not None:
+                return refused
+        return None
+
+    def _use_alone(self, scenario: Scenario, probes: Sequence[Probe]) -> ServerError | None:
+        try:
+            return self._use(scenario, probes)
+        except TimedOut:
+            self.endless.add(probes[0].aspect)
+            self.left_out.setdefault(probes[0].aspect)
+            return None
+
+    def _use(self, scenario: Scenario, probes: Sequence[Probe]) -> ServerError | None:
+        answer = self.session.replies(replace(scenario, probes=tuple(probes)))
+        if isinstance(answer, ServerError):
+            return answer
+        self.probes += len(probes)
+        for probe, reply in zip(probes, answer, strict=True):
+            self._book(probe.aspect, Failure(scenario.setup, probe, reply, scenario.waits))
         return None
 
     def _book(self, door: str, tried: Failure) -> None:

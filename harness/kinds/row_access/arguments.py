@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from random import Random
 
 from harness.catalog import Column
 from harness.catalog.code import Routine
-from harness.kinds.base import Draft, Table, Values, identifier, literal, qualified
+from harness.kinds.base import Table, Values, identifier, literal, qualified
 from harness.values.candidates import candidates
 from harness.values.constants import RuleConstants, constants_of_bodies
 from harness.values.literals import array, composite, delimiter
@@ -49,8 +50,8 @@ class KnownRows:
     others: Sequence[Values]
     owners: Sequence[str] = ()
 
-    def calls(self, draft: Draft, routine: Routine) -> list[str]:
-        """Returns calls of a routine, each with other arguments."""
+    def calls(self, routine: Routine, most: int, drawn: int) -> list[str]:
+        """Returns ``most`` calls of a routine, each with other arguments; those of a ``drawn`` number are like it."""
         constants = constants_of_bodies([routine.text])
         options = [self._values(each, constants) for each in routine.arguments]
         for place, each in enumerate(routine.arguments):
@@ -59,7 +60,7 @@ class KnownRows:
                 # The second of two moments is an end.
                 options[place].remove("infinity")
                 options[place].insert(0, "infinity")
-        given = [*dict.fromkeys(self._combinations(draft, options))][:CALLS]
+        given = [*dict.fromkeys(self._combinations(options, Random(drawn)))][:most]
         inputs = [mode != "o" for mode in routine.modes]
         shorter = range(1, routine.defaults + 1)
         # Defaults are those of the last arguments that are given.
@@ -67,7 +68,7 @@ class KnownRows:
             given += [each[:-left] for left in shorter for each in given[:2]]
         return [self._call(routine, each) for each in dict.fromkeys(given)]
 
-    def _combinations(self, draft: Draft, options: Sequence[Sequence[Argument]]) -> Iterator[tuple[Argument, ...]]:
+    def _combinations(self, options: Sequence[Sequence[Argument]], random: Random) -> Iterator[tuple[Argument, ...]]:
         """Yields one value for each argument: all combinations of few; of many the first of each, changes of it, and
         drawn ones.
         """
@@ -82,7 +83,7 @@ class KnownRows:
                     yield (*first[:place], values[n], *first[place + 1 :])
         yield tuple(None for _ in options)
         for _ in range(CALLS):
-            yield tuple(draft.choose(each) for each in options)
+            yield tuple(map(random.choice, options))
 
     def _call(self, routine: Routine, arguments: Sequence[Argument]) -> str:
         written = ", ".join(

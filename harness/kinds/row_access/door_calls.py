@@ -10,7 +10,6 @@ Not here: which calls are made (``doors.py``), and with which arguments (``argum
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +20,6 @@ from harness.kinds.row_access.principal import Principal
 from harness.kinds.row_access.row_queries import row_key
 from harness.probes import Execute, Harmless, Postcondition, Probe
 
-_QUOTED = re.compile(r'"([a-z_][a-z0-9_]*)"')
-"""A name that is as easily read without its quotes."""
 _THEN = Postcondition("select current_setting('harness.seen')", SHUT, "of others", idle="nobody has a row")
 
 
@@ -44,7 +41,7 @@ class Caller:
     def probe(
         self, label: str, calls: Sequence[str], reads: Sequence[str], refresh: Sequence[str], also: Sequence[str] = ()
     ) -> Probe:
-        """Returns the probe of calls, one after the other; what is in ``reads`` only after them has come back, too.
+        """Returns the probe of calls, each by itself; what is in ``reads`` only after one has come back, too.
 
         ``also`` says that a call returns a ``cursor``, or that a procedure has ``outputs``.
         """
@@ -53,7 +50,6 @@ class Caller:
         door: dict[str, Any] = {"role": settings.pop("role"), "alias": alias, "key": row_key(subject.table)}
         door |= {"table": f"{qualified(subject.table.name)} as {alias}", "hidden": self.hidden, "kept": self.kept}
         door |= {"columns": [*self.columns], "refresh": [*refresh], "reads": [*reads], **dict.fromkeys(also, True)}
-        door["call"] = _QUOTED.sub(r"\1", "; ".join(calls))
         if self.session:
             door |= {"session": self.session, "user": self.user}
         if subject.roles.may_disable_triggers:

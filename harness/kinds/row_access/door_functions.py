@@ -1,6 +1,6 @@
 """The temporary functions that make a call as a role and judge it (``door_calls.py`` says by what).
 
-``harness_turn`` makes the calls once, with or without the rows that the role may not see, and undoes them;
+``harness_turn`` makes a call and undoes it, ``harness_without`` makes calls without the rows that the role may not see,
 ``harness_differs`` compares four turns, and ``harness_door`` decides.
 """
 
@@ -14,61 +14,53 @@ TOLD_BY_KEY = "HX004"
 SHUT = "nothing"
 """The words for a call that shows and changes nothing of others."""
 
-_TURN = r"""create function pg_temp.harness_turn(
-    calls text[], door jsonb, hidden text[], kept text[], without boolean
-) returns jsonb language plpgsql as $harness$
+_TURN = r"""create function pg_temp.harness_turn(call text, door jsonb, kept text[])
+returns jsonb language plpgsql as $harness$
 declare
     harness_target constant text := door ->> 'table';
     harness_before text[] := '{}'; harness_lines text[] := '{}';
-    harness_call text; harness_found record; harness_cursor refcursor; harness_count bigint;
+    harness_each text; harness_found record; harness_cursor refcursor; harness_count bigint;
     harness_state text := ''; harness_message text; harness_detail text; harness_hint text; harness_column text;
     harness_rule text := ''; harness_type text; harness_table text; harness_context text := '';
     harness_rows bigint; harness_stays bigint;
 begin
     begin
-        if without then
-            if door ? 'silent' then perform set_config('session_replication_role', 'replica', true); end if;
-            execute format('delete from %s where %s = any ($1)', harness_target, door ->> 'key') using hidden;
-            if door ? 'silent' then perform set_config('session_replication_role', 'origin', true); end if;
-        end if;
-        for harness_call in select jsonb_array_elements_text(door -> 'refresh') loop
-            execute 'refresh materialized view ' || harness_call;
+        for harness_each in select jsonb_array_elements_text(door -> 'refresh') loop
+            execute 'refresh materialized view ' || harness_each;
         end loop;
         begin
             if door ? 'session' then perform set_config('session_authorization', door ->> 'session', true); end if;
             perform set_config('role', door ->> 'role', true);
-            for harness_call in select jsonb_array_elements_text(door -> 'reads') loop
-                for harness_found in execute harness_call loop
+            for harness_each in select jsonb_array_elements_text(door -> 'reads') loop
+                for harness_found in execute harness_each loop
                     harness_before := harness_before || harness_found::text;
                 end loop;
             end loop;
             perform setseed(0.5);
-            foreach harness_call in array calls loop
-                if door ? 'outputs' then
-                    execute harness_call into harness_found;
+            if door ? 'outputs' then
+                execute call into harness_found;
+                harness_lines := harness_lines || harness_found::text;
+            elsif door ? 'cursor' then
+                execute call into harness_cursor;
+                loop
+                    fetch harness_cursor into harness_found;
+                    exit when not found;
                     harness_lines := harness_lines || harness_found::text;
-                elsif door ? 'cursor' then
-                    execute harness_call into harness_cursor;
-                    loop
-                        fetch harness_cursor into harness_found;
-                        exit when not found;
-                        harness_lines := harness_lines || harness_found::text;
-                    end loop;
-                elsif harness_call like 'select %' or harness_call like '% returning *' then
-                    for harness_found in execute harness_call loop
-                        harness_lines := harness_lines || harness_found::text;
-                    end loop;
-                else
-                    execute harness_call;
-                    get diagnostics harness_count = row_count;
-                    harness_lines := harness_lines || (harness_count || ' rows');
-                end if;
-            end loop;
+                end loop;
+            elsif call like 'select %' or call like '% returning *' then
+                for harness_found in execute call loop
+                    harness_lines := harness_lines || harness_found::text;
+                end loop;
+            else
+                execute call;
+                get diagnostics harness_count = row_count;
+                harness_lines := harness_lines || (harness_count || ' rows');
+            end if;
             set constraints all immediate;
             -- A call may have taken on another role.
             perform set_config('role', door ->> 'role', true);
-            for harness_call in select jsonb_array_elements_text(door -> 'reads') loop
-                for harness_found in execute harness_call loop
+            for harness_each in select jsonb_array_elements_text(door -> 'reads') loop
+                for harness_found in execute harness_each loop
                     if harness_found::text <> all (harness_before) then
                         harness_lines := harness_lines || harness_found::text;
                     end if;
@@ -93,9 +85,33 @@ begin
     end;
     return jsonb_build_object(
         'text', (select coalesce(string_agg(line, e'\n' order by line), '') from unnest(harness_lines) as line),
-        'state', harness_state, 'rule', harness_rule, 'context', harness_context, 'rows', harness_rows,
+        -- Below this function the context has the statement of the tool, with the values of other calls.
+        'state', harness_state, 'rule', harness_rule, 'context', split_part(harness_context, 'harness_turn', 1),
+        'rows', harness_rows,
         'changed', harness_stays < cardinality(kept)
     );
+end
+$harness$"""
+
+_WITHOUT = r"""create function pg_temp.harness_without(calls text[], door jsonb, hidden text[], kept text[])
+returns jsonb[] language plpgsql as $harness$
+declare
+    turns jsonb[] := '{}'; call text;
+begin
+    begin
+        if door ? 'silent' then perform set_config('session_replication_role', 'replica', true); end if;
+        execute format('delete from %s where %s = any ($1)', door ->> 'table', door ->> 'key') using hidden;
+        if door ? 'silent' then perform set_config('session_replication_role', 'origin', true); end if;
+        foreach call in array calls loop
+            turns := turns || pg_temp.harness_turn(call, door, kept);
+        end loop;
+        raise exception using errcode = 'HX001';
+    exception when sqlstate 'HX001' then null;
+    end;
+    return turns;
+exception when others then
+    -- The rows cannot be taken away.
+    return '{}';
 end
 $harness$"""
 
@@ -128,8 +144,9 @@ declare
     key constant text := door ->> 'key';
     alias constant text := door ->> 'alias';
     listed constant text := 'select coalesce(array_agg(%s), ''{}'') from %s where %s';
-    hidden text[]; own text[] := '{}'; kept text[]; cells text[]; marks jsonb; said text;
-    turn jsonb; without jsonb; again jsonb; without_again jsonb;
+    hidden text[]; own text[] := '{}'; kept text[]; cells text[]; marks jsonb; call text; said text;
+    turns jsonb[] := '{}'; others jsonb[]; turn jsonb; without jsonb;
+    passed boolean := false; refused jsonb; told text;
 begin
     execute format(listed, key, target, door ->> 'hidden') into hidden;
     execute format(listed, alias || '::text', target, door ->> 'kept') into kept;
@@ -142,53 +159,64 @@ begin
     hidden := array(select unnest(hidden) except select unnest(own));
     execute format(
         'with cells as (select %1$s = any ($1) as hides, cell.key, cell.value from %2$s'
-        ' cross join lateral jsonb_each_text(to_jsonb(%3$s)) as cell'
-        ' where cell.key = any ($2) and length(cell.value) > 5)'
-        ' select coalesce(jsonb_agg(jsonb_build_array(c.key, c.value) order by c.key), ''[]'') from cells as c'
-        ' where c.hides and strpos($3, lower(c.value)) = 0'
-        ' and not exists (select from cells as o where not o.hides and o.value = c.value)', key, target, alias
-    ) into marks
-    using hidden, array(select jsonb_array_elements_text(door -> 'columns')), lower(array_to_string(calls, ' '));
-    execute format(
-        'select coalesce(array_agg(cell.value), ''{}'') from %s'
-        ' cross join lateral jsonb_each_text(to_jsonb(%s)) as cell'
-        ' where %s = any ($1) and cell.value <> ''0'' and strpos($2, lower(cell.value)) = 0', target, alias, key
-    ) into cells using hidden, lower(array_to_string(calls, ' '));
-    turn := pg_temp.harness_turn(calls, door, hidden, kept, false);
-    if (turn ->> 'changed')::boolean then
-        said := 'a row is changed';
-    else
-        select format('%s = %s is shown', mark ->> 0, quote_literal(mark ->> 1)) into said
-        from jsonb_array_elements(marks) as mark
-        where strpos(lower(concat(turn ->> 'text', turn ->> 'context')), lower(mark ->> 1)) > 0 limit 1;
-    end if;
-    if said is null and hidden <> '{}' then
-        begin
-            without := pg_temp.harness_turn(calls, door, hidden, kept, true);
-            if turn ->> 'text' <> without ->> 'text' or turn ->> 'state' <> without ->> 'state' then
-                again := pg_temp.harness_turn(calls, door, hidden, kept, false);
-                without_again := pg_temp.harness_turn(calls, door, hidden, kept, true);
-                said := pg_temp.harness_differs(turn, again, without, without_again);
-            end if;
-        exception when others then null;
-        end;
-        if said is not null and (
-            turn ->> 'state' like '23%' and turn ->> 'rule' <> ''
-            or without ->> 'state' like '23%' and without ->> 'rule' <> ''
-            -- Without them it wrote a row, and what it says instead is not of them.
-            or (without ->> 'rows')::bigint + cardinality(hidden) > (turn ->> 'rows')::bigint
-            and not string_to_array(regexp_replace(turn ->> 'text', '[^[:alnum:]-]+', ' ', 'g'), ' ') && cells
-        ) then
-            raise exception using errcode = 'HX004', message = 'a key tells it', constraint = turn ->> 'rule';
+        ' cross join lateral jsonb_each_text(to_jsonb(%3$s)) as cell)'
+        ' select coalesce(jsonb_agg(jsonb_build_array(c.key, c.value) order by c.key) filter ('
+        ' where c.key = any ($2) and length(c.value) > 5'
+        ' and not exists (select from cells as o where not o.hides and o.value = c.value)), ''[]''),'
+        ' coalesce(array_agg(c.value) filter (where c.value <> ''0''), ''{}'') from cells as c where c.hides',
+        key, target, alias
+    ) into marks, cells using hidden, array(select jsonb_array_elements_text(door -> 'columns'));
+    foreach call in array calls loop
+        turn := pg_temp.harness_turn(call, door, kept);
+        turns := turns || turn;
+        if (turn ->> 'changed')::boolean then
+            said := 'a row is changed';
+        else
+            select format('%s = %s is shown', mark ->> 0, quote_literal(mark ->> 1)) into said
+            from jsonb_array_elements(marks) as mark
+            where strpos(lower(concat(turn ->> 'text', turn ->> 'context')), lower(mark ->> 1)) > 0
+            and strpos(lower(call), lower(mark ->> 1)) = 0 limit 1;
         end if;
+        exit when said is not null;
+        passed := passed or turn ->> 'state' = '';
+        refused := case when turn ->> 'state' = '' then refused else turn end;
+    end loop;
+    if said is null and hidden <> '{}' then
+        others := pg_temp.harness_without(calls, door, hidden, kept);
+        for n in 1..coalesce(cardinality(others), 0) loop
+            turn := turns[n]; without := others[n]; call := calls[n];
+            continue when turn ->> 'text' = without ->> 'text' and turn ->> 'state' = without ->> 'state';
+            said := pg_temp.harness_differs(
+                turn, pg_temp.harness_turn(call, door, kept), without,
+                (pg_temp.harness_without(array[call], door, hidden, kept))[1]
+            );
+            if said is not null and (
+                turn ->> 'state' like '23%' and turn ->> 'rule' <> ''
+                or without ->> 'state' like '23%' and without ->> 'rule' <> ''
+                -- Without them it wrote a row, and what it says instead is not of them.
+                or (without ->> 'rows')::bigint + cardinality(hidden) > (turn ->> 'rows')::bigint
+                and not exists (
+                    select from unnest(cells) as cell
+                    where cell = any (regexp_split_to_array(turn ->> 'text', '[^[:alnum:]-]+'))
+                    and strpos(lower(call), lower(cell)) = 0
+                )
+            ) then
+                said := null;
+                told := turn ->> 'rule';
+            end if;
+            exit when said is not null;
+        end loop;
     end if;
-    perform set_config('harness.seen', coalesce(said || ', by ' || (door ->> 'call'), '{shut}'), true);
-    if said is null and turn ->> 'state' <> '' then
-        raise exception using errcode = turn ->> 'state', message = turn ->> 'text';
+    said := said || ', by ' || regexp_replace(call, '"([a-z_][a-z0-9_]*)"', '\1', 'g');
+    perform set_config('harness.seen', coalesce(said, '{shut}'), true);
+    if said is null and told is not null then
+        raise exception using errcode = 'HX004', message = 'a key tells it', constraint = told;
+    elsif said is null and not passed then
+        raise exception using errcode = refused ->> 'state', message = refused ->> 'text';
     end if;
     return said;
 end
 $harness$"""
 
-MAKE_CALLS = (Execute(_TURN), Execute(_DIFFERS), Execute(_DOOR.replace("{shut}", SHUT)))
+MAKE_CALLS = (Execute(_TURN), Execute(_WITHOUT), Execute(_DIFFERS), Execute(_DOOR.replace("{shut}", SHUT)))
 """The setup that a call needs."""

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from hypothesis import strategies as st
+
 from harness.kinds.base import Draft, NewRow, ScenarioStrategy, Subject, Values
+from harness.kinds.row_access.arguments import CALLS
 from harness.kinds.row_access.door_calls import Caller
 from harness.kinds.row_access.door_functions import MAKE_CALLS
 from harness.kinds.row_access.door_uses import DoorUses
@@ -23,6 +26,9 @@ from harness.kinds.toolkit.changes import filled_references
 from harness.probes import Probe, Scenario, claim_settings, condition
 from harness.solver import Unfillable
 from harness.values.types import Unsupported
+
+FEWER = 5
+"""Calls of one function by an owner after the first."""
 
 OWNERS = 3
 """Owners that have rows in the table at once."""
@@ -55,10 +61,13 @@ class DoorScenarios:
         rows = self.owners.rows(draft, self.subject, OWNERS, self.like, self.marks.rows, present)
         heirs = self._in_heirs(draft, rows)
         probes: list[Probe] = []
+        # One number for all arguments: each of them drawn by itself would be more than Hypothesis can draw.
+        drawn = draft.draw(st.integers(0, 2**32))
         # Two that have a row, with other values in closed sets, and one that has none.
         for place in sorted({0, min(1, len(rows.owners) - 1), len(rows.owners) - 1}):
             mine = [*(rows.rows[place : place + 1] if self.owners.types else ()), *heirs.get(place, ())]
-            uses = DoorUses(self.doors, self._caller(rows, place, mine), draft, rows, place, mine)
+            most = CALLS if place == 0 else FEWER
+            uses = DoorUses(self.doors, self._caller(rows, place, mine), draft, rows, place, mine, most, drawn)
             probes += uses.probes()
         return Scenario((*draft.inserts, *MAKE_CALLS), tuple(probes))
 

@@ -22,10 +22,16 @@ from harness.probes import Insert, Probe, Update
 from harness.solver import Unfillable
 from harness.values.types import Unsupported
 
+FEWEST = 4
+"""Calls of a function that computes statements, and does not name the table."""
+
 
 @dataclass(frozen=True)
 class DoorUses:
-    """The probes of the owner at one ``place``; ``mine`` are its rows."""
+    """The probes of the owner at one ``place``; ``mine`` are its rows.
+
+    Each function is called ``most`` times, and the arguments follow from a ``drawn`` number.
+    """
 
     doors: Doors
     caller: Caller
@@ -33,6 +39,8 @@ class DoorUses:
     rows: OwnedRows
     place: int
     mine: Sequence[Values]
+    most: int
+    drawn: int
 
     def probes(self) -> Iterator[Probe]:
         """Yields the uses of all doors."""
@@ -70,8 +78,8 @@ class DoorUses:
             outputs = routine.kind == "p" and bool({"o", "b"} & {*routine.modes})
             also = ["cursor"] * routine.is_cursor + ["outputs"] * outputs
             label = f"{'procedure' if routine.kind == 'p' else 'function'} {routine.signature}"
-            for call in known.calls(self.draft, routine):
-                yield self.caller.probe(label, [call], reads, refresh, also)
+            calls = known.calls(routine, self.most if self.doors.names(routine) else FEWEST, self.drawn)
+            yield self.caller.probe(label, calls, reads, refresh, also)
 
     def _writes(self, relation: TableName) -> Iterator[tuple[str, str | None]]:
         """Yields writes to a view, to a table that holds rows of the table, or to one whose triggers fire.
@@ -130,6 +138,9 @@ class DoorUses:
         subject = self._subject
         for path in paths(subject, subject.table):
             keys = [key for _, key in path]
+            # Whose the rows of a table with policies are is said there.
+            if subject.catalog.table(keys[-1].references).row_security:
+                continue
             above, label = keys[-1].references, f"foreign key {keys[0].name} of {subject.table.name}"
             for row in self._others:
                 parent = owner_row(subject, self.draft, row, OwnerColumn(path, "", ""))

@@ -87,6 +87,10 @@ class Doors:
         """The functions and procedures that are called."""
         return tuple(each for each in self._routines if self._is_tried(each))
 
+    def names(self, routine: Routine) -> bool:
+        """Whether the code of a routine leads to the table by names, not only since it computes statements."""
+        return bool(self.code.of_routine(routine) & self.near)
+
     @property
     def untried(self) -> list[str]:
         """The functions and procedures that the role may call, and that are not called."""
