@@ -1,4 +1,4 @@
-"""What code of a database may lead to: functions, views, triggers, rules and policies, by the names in their texts.
+"""Code of a database, and all that it may lead to: by the names in functions, views, triggers, rules and policies.
 
 A text leads to everything of the database whose name is a word of it, whatever the schema: more than it uses, and
 nothing less, for a function in PL/pgSQL says nowhere else what it reads. Two words are no names: ``DYNAMIC`` is said

@@ -45,7 +45,7 @@ NOT_TRIED = "not tried: what else the role can use"
 
 @dataclass
 class DoorFindings:
-    """What the uses of doors came to; ``views`` are the words for those that are open."""
+    """Counterexamples and notes of the uses of doors; ``views`` are the words for those that are open."""
 
     probes: int = 0
     broken: list[Counterexample] = field(default_factory=list)
@@ -115,7 +115,7 @@ class DoorTrial:
             self.refused[door] = refusal.sqlstate
 
     def again(self, failure: Failure) -> Failure | None:
-        """How a door is open once more with other rows; None if it is not."""
+        """Uses an open door once more with other rows; None if it is not open then."""
         with suppress(TimedOut, Interference):
             answer = self.session.replies(Scenario(failure.setup, (failure.probe,), waits=failure.waits))
             if not isinstance(answer, ServerError) and is_open(failure.probe, answer[0]):

@@ -211,10 +211,9 @@ class Prover:
         if stated is not None:
             trial = self._try(check, stated)
             findings.add_trial(check, trial, self.database.rules.undeclared)
+            findings.add_doors(try_doors(check, subject, self.database, self._effort))
         if trial.failure is None:
             findings.notes += rule.notes(subject, trial.shown, {each: str(why) for each, why in trial.masked.items()})
-        if stated is not None:
-            findings.add_doors(try_doors(check, subject, self.database, self._effort))
         if rule.concurrently and trial.failure is None and findings.reason is None:
             self._race(check, subject, findings)
 
@@ -253,17 +252,16 @@ class Prover:
             return
         if strategy is None:
             return
-        database = self.database
-        with RaceDatabase(self._databases, self.catalog, database.roles) as race_database:
+        with RaceDatabase(self._databases, self.catalog, self.database.roles) as race_database:
             result = run_races(
                 race_database,
-                database.session,
+                self.database.session,
                 strategy,
                 levels=rule.concurrently,
                 scenarios=self._effort.races,
                 seeded=self._effort.seed,
                 replays=RACE_REPLAYS if self._effort.shrink else 0,
-                declared=database.rules.refusals.all,
+                declared=self.database.rules.refusals.all,
             )
         findings.add_races(check, result)
 

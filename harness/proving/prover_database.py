@@ -185,7 +185,7 @@ class ProverDatabase:
         self._filled: set[TableName] = set()
         self._last_check_sets = False
         self.endless: set[str] = set()
-        """What was seen to have no end: it is not tried again for other checks."""
+        """Names of probes that had no end: they are not tried again for other checks."""
         with ExitStack() as opened:
             self._name = name = self._clone()
             self.connection = databases.connect(name)

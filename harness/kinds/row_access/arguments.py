@@ -38,7 +38,8 @@ _WIDE = {
 }
 """Values of a type that many rows pass: limits, offsets, patterns, beginnings and ends."""
 
-Argument = str | None
+Passed = str | None
+"""The text of an argument."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class KnownRows:
             given += [each[:-left] for left in shorter for each in given[:2]]
         return [self._call(routine, each) for each in dict.fromkeys(given)]
 
-    def _combinations(self, options: Sequence[Sequence[Argument]], random: Random) -> Iterator[tuple[Argument, ...]]:
+    def _combinations(self, options: Sequence[Sequence[Passed]], random: Random) -> Iterator[tuple[Passed, ...]]:
         """Yields one value for each argument: all combinations of few; of many the first of each, changes of it, and
         drawn ones.
         """
@@ -85,7 +86,7 @@ class KnownRows:
         for _ in range(CALLS):
             yield tuple(map(random.choice, options))
 
-    def _call(self, routine: Routine, arguments: Sequence[Argument]) -> str:
+    def _call(self, routine: Routine, arguments: Sequence[Passed]) -> str:
         written = ", ".join(
             f"{'variadic ' * (mode == 'v')}{_literal(value, column.type)}"
             for value, column, mode in zip(arguments, routine.arguments, routine.modes, strict=False)
@@ -98,7 +99,7 @@ class KnownRows:
         columns = ", ".join(f"{identifier(each.name)} {each.type}" for each in self.table.columns)
         return f"select * from {call}{f' as found ({columns})' if routine.is_bare else ''}"
 
-    def _values(self, column: Column, constants: RuleConstants) -> list[Argument]:
+    def _values(self, column: Column, constants: RuleConstants) -> list[Passed]:
         """Returns the values for an argument: of columns named like it, else first those that many rows pass."""
         of_rows, wide = self._of_rows(column), list(_WIDE.get(column.base_name, ()))
         table, parts = self.table.name, column.parts
@@ -126,7 +127,7 @@ class KnownRows:
         is_text = column.base_name in _FAMILIES[1]
         fitting = [each.name for each in self.table.columns if is_text or each.base_name in family]
         fitting.sort(key=lambda name: (_unlike(column.name, name), name not in self.table.primary_key))
-        found: list[Argument] = []
+        found: list[Passed] = []
         for row in (*self.others, *self.own):
             found += [row.get(name) for name in fitting]
         if column.base_name in _FAMILIES[2]:
@@ -144,6 +145,6 @@ def _unlike(parameter: str, column: str) -> int:
     return 0 if bare == column else 1 if bare and (bare in column or column in bare) else 2
 
 
-def _literal(value: Argument, type_: str) -> str:
+def _literal(value: Passed, type_: str) -> str:
     bare = "text" if type_.startswith("any") else type_
     return f"{literal(value).strip()}::{bare}"
