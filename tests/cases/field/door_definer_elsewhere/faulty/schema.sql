@@ -1,0 +1,11 @@
+create schema app;
+create schema api;
+do $$ begin create role case_webuser; exception when duplicate_object then null; end $$;
+grant usage on schema app, api to case_webuser;
+create function app.me() returns uuid language sql stable as $$ select nullif(current_setting('app.me', true), '')::uuid $$;
+create table app.invoices (id uuid primary key, owner_id uuid not null, number text not null, total integer not null);
+grant select on app.invoices to case_webuser;
+alter table app.invoices enable row level security;
+alter table app.invoices force row level security;
+create policy invoices_read on app.invoices for select to case_webuser using (owner_id = app.me());
+create function api.overdue(p_total integer default 0) returns table (number text, total integer) language sql stable security definer set search_path = '' as $$ select number, total from app.invoices where total >= p_total $$;

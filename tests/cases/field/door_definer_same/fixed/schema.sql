@@ -1,0 +1,11 @@
+create schema app;
+create schema api;
+do $$ begin create role case_webuser; exception when duplicate_object then null; end $$;
+grant usage on schema app, api to case_webuser;
+create function app.me() returns uuid language sql stable as $$ select nullif(current_setting('app.me', true), '')::uuid $$;
+create table app.invoices (id uuid primary key, owner_id uuid not null, number text not null, total integer not null);
+grant select on app.invoices to case_webuser;
+alter table app.invoices enable row level security;
+alter table app.invoices force row level security;
+create policy invoices_read on app.invoices for select to case_webuser using (owner_id = app.me());
+create function app.invoice_of(p_number text) returns uuid language plpgsql stable security definer set search_path = '' as $$ begin return (select id from app.invoices where number = p_number and owner_id = app.me()); end $$;
