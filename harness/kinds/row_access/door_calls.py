@@ -27,14 +27,15 @@ _THEN = Postcondition("select current_setting('harness.seen')", SHUT, "of others
 class Caller:
     """A role that makes calls. ``hidden`` are the rows that it may not see and ``kept`` those that are not its own.
 
-    ``columns`` are those whose values tell a row, ``session`` is the role that it has logged in as, and ``user`` the
-    one that the tool is connected as.
+    ``columns`` are those whose values tell a row, by the texts of ``marks``. ``session`` is the role that it has logged
+    in as, and ``user`` the one that the tool is connected as.
     """
 
     principal: Principal
     hidden: str
     kept: str
     columns: Sequence[str]
+    marks: Sequence[str]
     session: str | None
     user: str
 
@@ -49,7 +50,7 @@ class Caller:
         alias = identifier(subject.table.name.table)
         door: dict[str, Any] = {"role": settings.pop("role"), "alias": alias, "key": row_key(subject.table)}
         door |= {"table": f"{qualified(subject.table.name)} as {alias}", "hidden": self.hidden, "kept": self.kept}
-        door |= {"columns": [*self.columns], "refresh": [*refresh], "reads": [*reads], **dict.fromkeys(also, True)}
+        door |= {"marks": [*self.marks], "refresh": [*refresh], "reads": [*reads], **dict.fromkeys(also, True)}
         if self.session:
             door |= {"session": self.session, "user": self.user}
         if subject.roles.may_disable_triggers:

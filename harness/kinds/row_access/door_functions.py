@@ -161,11 +161,11 @@ begin
         'with cells as (select %1$s = any ($1) as hides, cell.key, cell.value from %2$s'
         ' cross join lateral jsonb_each_text(to_jsonb(%3$s)) as cell)'
         ' select coalesce(jsonb_agg(jsonb_build_array(c.key, c.value) order by c.key) filter ('
-        ' where c.key = any ($2) and length(c.value) > 5'
+        ' where exists (select from unnest($2) as mark where strpos(c.value, mark) > 0)'
         ' and not exists (select from cells as o where not o.hides and o.value = c.value)), ''[]''),'
         ' coalesce(array_agg(c.value) filter (where c.value <> ''0''), ''{}'') from cells as c where c.hides',
         key, target, alias
-    ) into marks, cells using hidden, array(select jsonb_array_elements_text(door -> 'columns'));
+    ) into marks, cells using hidden, array(select jsonb_array_elements_text(door -> 'marks'));
     foreach call in array calls loop
         turn := pg_temp.harness_turn(call, door, kept);
         turns := turns || turn;

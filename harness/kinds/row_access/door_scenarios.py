@@ -83,7 +83,7 @@ class DoorScenarios:
         own = " or ".join(["false", *(f"({condition(subject.key(each))})" for each in mine)])
         kept = f"not ({own}) and ({of_others}) and ({update}) and ({delete})"
         session = subject.roles.session_of(self.doors.role)
-        return Caller(principal, hidden, kept, self.marks.columns, session, subject.roles.current)
+        return Caller(principal, hidden, kept, self.marks.columns, self.marks.texts, session, subject.roles.current)
 
     def _in_heirs(self, draft: Draft, rows: OwnedRows) -> dict[int, list[NewRow]]:
         """Inserts a row of two owners into the tables that inherit from the table, where that can be."""

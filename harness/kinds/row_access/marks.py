@@ -27,6 +27,11 @@ class Marks:
     columns: tuple[str, ...]
     rows: tuple[NewRow, ...]
 
+    @property
+    def texts(self) -> list[str]:
+        """The marks as they stand in any text: without the quotes or braces of their types."""
+        return [value.strip('"{}') for row in self.rows for name in self.columns if (value := row[name]) is not None]
+
     @classmethod
     def of(cls, subject: Subject, owners: Collection[str], count: int) -> Marks:
         """Returns marks for ``count`` rows of a table; ``owners`` are the columns that say whose a row is."""
