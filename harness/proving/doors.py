@@ -16,7 +16,17 @@ from harness.declarations import DeclaredCheck
 from harness.kinds.base import DoorProbes, Subject
 from harness.kinds.row_access.door_functions import TOLD_BY_KEY
 from harness.outcome import Counterexample
-from harness.probes import UNTRIED, Interference, Probe, Reply, Scenario, ServerError, Session, TimedOut
+from harness.probes import (
+    INSUFFICIENT_PRIVILEGE,
+    UNTRIED,
+    Interference,
+    Probe,
+    Reply,
+    Scenario,
+    ServerError,
+    Session,
+    TimedOut,
+)
 from harness.proving.attribution import Verdict, judge
 from harness.proving.effort import Effort
 from harness.proving.examiner import Failure
@@ -29,6 +39,9 @@ from harness.values.types import Unsupported
 
 DRAWN = 2
 """Scenarios in which each door is used: rows are marked, and arguments laid out, so that few are enough."""
+
+CALLED = ("function ", "procedure ")
+"""Beginnings of the words for doors that are called, and not written to."""
 
 TOGETHER = 24
 """Probes that are tried together, on the same rows."""
@@ -106,7 +119,8 @@ class DoorTrial:
         refusal = tried.reply.refusal
         if is_open(tried.probe, tried.reply):
             self.opened.setdefault(door, tried)
-        elif refusal is None:
+        elif refusal is None or (refusal.sqlstate == INSUFFICIENT_PRIVILEGE and not door.startswith(CALLED)):
+            # A write that policies or privileges refuse leads nowhere.
             self.passed.add(door)
         elif refusal.sqlstate == TOLD_BY_KEY:
             self.passed.add(door)
