@@ -198,6 +198,7 @@ begin
                 and not exists (
                     select from unnest(cells) as cell
                     where cell = any (regexp_split_to_array(turn ->> 'text', '[^[:alnum:]-]+'))
+                    and cell <> all (regexp_split_to_array(without ->> 'text', '[^[:alnum:]-]+'))
                     and strpos(lower(call), lower(cell)) = 0
                 )
             ) then
