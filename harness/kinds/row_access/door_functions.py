@@ -84,7 +84,8 @@ begin
     exception when sqlstate 'HX001' then null;
     end;
     return jsonb_build_object(
-        'text', (select coalesce(string_agg(line, e'\n' order by line), '') from unnest(harness_lines) as line),
+        'text', array_to_string(harness_lines, e'\n'),
+        'sorted', (select coalesce(string_agg(line, e'\n' order by line), '') from unnest(harness_lines) as line),
         -- Below this function the context has the statement of the tool, with the values of other calls.
         'state', harness_state, 'rule', harness_rule, 'context', split_part(harness_context, 'harness_turn', 1),
         'rows', harness_rows,
@@ -185,7 +186,7 @@ begin
         others := pg_temp.harness_without(calls, door, hidden, kept);
         for n in 1..coalesce(cardinality(others), 0) loop
             turn := turns[n]; without := others[n]; call := calls[n];
-            continue when turn ->> 'text' = without ->> 'text' and turn ->> 'state' = without ->> 'state';
+            continue when turn ->> 'sorted' = without ->> 'sorted' and turn ->> 'state' = without ->> 'state';
             said := pg_temp.harness_differs(
                 turn, pg_temp.harness_turn(call, door, kept), without,
                 (pg_temp.harness_without(array[call], door, hidden, kept))[1]
