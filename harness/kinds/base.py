@@ -38,6 +38,7 @@ from harness.probes import (
     shorten,
     show,
 )
+from harness.project import sql
 from harness.project.model import NewRow, TableName, Values
 from harness.solver import NOTHING, RowHints, Rule
 
@@ -211,8 +212,13 @@ def one_line(text: str) -> str:
 
 def column_list(columns: Sequence[str], last: str = "{}") -> str:
     """``(a, b)``; the last column is written as ``last`` says, for example ``{} without overlaps``."""
-    names = [*map(quoted, columns)]
-    return f"({', '.join([*names[:-1], *(last.format(each) for each in names[-1:])])})"
+    return f"({', '.join([*map(quoted, columns[:-1]), *(last.format(quoted(each)) for each in columns[-1:])])})"
+
+
+def element_list(elements: Sequence[str], last: str = "{}") -> str:
+    """``(a, lower(b))``: the elements of a key as :func:`column_list` writes columns, expressions as they are."""
+    written = [quoted(each) if sql.is_name(each) else each for each in elements]
+    return f"({', '.join([*written[:-1], *(last.replace('{}', each) for each in written[-1:])])})"
 
 
 def default_name(table: TableName, columns: Sequence[str], suffix: str) -> str:

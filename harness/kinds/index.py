@@ -92,7 +92,7 @@ def _spelled(index: Index) -> str:
     keys = [with_kind(key, each) for key, each in zip(index.keys, index.kinds, strict=True)]
     carried = f" include {column_list(index.include)}" if index.include else ""
     where = f" where {index.predicate}" if index.predicate else ""
-    return f"{kind} using {index.method} on {column_list(keys)}{carried}{where}"
+    return f"{kind} using {index.method} on ({', '.join(keys)}){carried}{where}"
 
 
 def with_kind(key: str, kind: str) -> str:

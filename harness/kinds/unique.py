@@ -17,8 +17,8 @@ from harness.kinds.base import (
     Table,
     TableName,
     TableRule,
-    column_list,
     default_name,
+    element_list,
     show,
 )
 from harness.kinds.toolkit import inheritance
@@ -133,8 +133,8 @@ class UniqueKind(Kind):
         kind = "unique" if actual.unique else "not unique"
         # The order of the columns is not part of this rule: the kind `index` compares it.
         keys = self.unique if self._has_elements(subject, actual) else actual.keys
-        expected = f"unique {column_list(self.unique, LAST_COLUMN[self.without_overlaps])}"
-        yield Fact(expected, f"{kind} {column_list(keys, LAST_COLUMN[actual.without_overlaps])}")
+        expected = f"unique {element_list(self.unique, LAST_COLUMN[self.without_overlaps])}"
+        yield Fact(expected, f"{kind} {element_list(keys, LAST_COLUMN[actual.without_overlaps])}")
         yield Fact("valid", "valid" if actual.valid else "not valid")
         if self.deferrable:
             yield from timing_fact(self.deferrable, subject.table.constraint(self._constraint(subject.table.name)))

@@ -16,7 +16,7 @@ from hypothesis import reject
 
 from harness.catalog.model import ForeignKey
 from harness.generation.exclusions import ExclusionElements
-from harness.kinds.base import Draft, NewRow, Subject, Unreliable, Values, column_list, show
+from harness.kinds.base import Draft, NewRow, Subject, Unreliable, Values, element_list, show
 from harness.kinds.toolkit.changes import has_key_in
 from harness.kinds.toolkit.key_expressions import element
 from harness.oracle import Answer
@@ -32,7 +32,7 @@ def deciding_key_columns(subject: Subject, elements: Sequence[str]) -> tuple[str
     """Returns the columns that decide a key: for a generated column, or an expression, those it is computed from."""
     found = tuple(dict.fromkeys(each for name in elements for each in deciding_columns(subject.table, element(name))))
     if not found:
-        raise Unreliable(f"no column decides {column_list(elements)}: all rows have the same")
+        raise Unreliable(f"no column decides {element_list(elements)}: all rows have the same")
     return found
 
 
