@@ -96,7 +96,7 @@ def _by_trying(
     candidates = list(_candidates(subject))
     choices = list(itertools.islice(itertools.product(range(len(candidates)), repeat=len(missing)), COMBINATIONS))
     scores = [0] * len(choices)
-    for drawn in examples(_drawn(subject, candidates, known), EXAMPLES):
+    for drawn in _drawn_once(subject, candidates, known, EXAMPLES):
         tried = ({name: drawn.values[place] for name, place in zip(missing, each, strict=True)} for each in choices)
         attempts = [{"role": role, **claim_settings(claims, {**drawn.known, **values})} for values in tried]
         counts = reached(
@@ -113,7 +113,7 @@ def _by_trying(
 def reached_by(subject: Subject, role: str, claims: Sequence[Mapping[str, Any]]) -> list[int]:
     """Returns for each of some claims, with the values of a row in their variables, the number of rows it reaches."""
     scores = [0] * len(claims)
-    for drawn in examples(_drawn(subject, (), ()), FEW):
+    for drawn in _drawn_once(subject, (), (), FEW):
         attempts = [{"role": role, **claim_settings(each, drawn.row)} for each in claims]
         setup = [each.sql for each in drawn.setup]
         # A row that it cannot read is not found by its WHERE either.
@@ -129,6 +129,15 @@ class _Drawn(Scenario):
     row: Values
     values: Sequence[str]
     known: Mapping[str, str]
+
+
+def _drawn_once(
+    subject: Subject, candidates: Sequence[OwnerColumn], known: Sequence[OwnerColumn], number: int
+) -> Sequence[_Drawn]:
+    """Returns examples of rows; they are the same for all roles and claims, and drawing them takes the most time."""
+    named = tuple((each.variable, each.column, tuple(key.name for key in each.keys)) for each in known)
+    asked = ("rows to reach", subject.table.name, len(candidates), named, number)
+    return subject.pools.cached(asked, lambda: [*examples(_drawn(subject, candidates, known), number)])
 
 
 def _drawn(
