@@ -97,18 +97,22 @@ def later_states(subject: Subject, table: Table, row: NewRow) -> list[NewRow]:
     keys = table.foreign_columns | {name for index in table.unique_keys for name in index.columns}
     keys |= {name for _, key in subject.catalog.referencing(table.name) for name in key.referenced_columns}
     keys |= {column.name for column in table.columns if column.identity == "a"}
-    found: list[NewRow] = []
+    states = subject.pools.cached(("later states", table.name), lambda: [*_later_states(subject, table)])
+    changes = (
+        {name: value for name, value in state.items() if differs(table.column(name), value, row[name])}
+        for state in states
+    )
+    return sorted((each for each in changes if each and not keys & each.keys()), key=len)
+
+
+def _later_states(subject: Subject, table: Table) -> Iterator[NewRow]:
+    """Yields the values for which a rule is false that holds for INSERT only."""
     for rule in subject.pools.rules(table):
-        if not rule.on_insert_only or not sql.can_be_false(rule.predicate):
-            continue
-        with suppress(Unfillable, Unsupported):
-            for pool in subject.pools.of_changed_rows(table, also=(f"({rule.predicate}\n) is false",)):
-                if {*sql.columns(rule.predicate)} & {*pool.columns}:
-                    found += (
-                        {name: value for name, value in entry.items() if differs(table.column(name), value, row[name])}
-                        for entry in entries(pool)
-                    )
-    return sorted((each for each in found if each and not keys & each.keys()), key=len)
+        if rule.on_insert_only and sql.can_be_false(rule.predicate):
+            with suppress(Unfillable, Unsupported):
+                for pool in subject.pools.of_changed_rows(table, also=(f"({rule.predicate}\n) is false",)):
+                    if {*sql.columns(rule.predicate)} & {*pool.columns}:
+                        yield from entries(pool)
 
 
 def by_pattern(rows: Sequence[NewRow], pattern: Callable[[Sequence[str | None]], object]) -> list[NewRow]:
