@@ -14,7 +14,8 @@ from harness.oracle import Answer, Introspection, Oracle
 from harness.probes.statement import qualified
 from harness.project.model import Tuple, Values
 from harness.solver.pool import Memo, Pool
-from harness.solver.rules import deciding_columns
+from harness.solver.rules import Unfillable, deciding_columns
+from harness.values.types import Unsupported
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,15 @@ class Capacities:
         )
 
     def keys_of_one_row(self, table: Table) -> list[Index]:
-        """The unique keys that leave room for one row, in the order in which PostgreSQL looks at them."""
+        """The unique keys that leave room for one row, in the order in which PostgreSQL looks at them.
+
+        There are none where the table cannot have a row.
+        """
         keys = sorted(table.unique_keys, key=lambda each: each.check_order)
-        return [each for each in keys if not each.predicate and self._key_capacity(table, each, {}) == 1]
+        try:
+            return [each for each in keys if not each.predicate and self._key_capacity(table, each, {}) == 1]
+        except (Unfillable, Unsupported):
+            return []
 
     def _key_capacity(self, table: Table, key: Index, fixed: Values) -> int | None:
         """The number of values that a unique key can have; None if one of its columns can be anything."""

@@ -75,7 +75,7 @@ def test_everything(everything: Catalog) -> None:
 
 def test_who_refers_to_a_table(everything: Catalog) -> None:
     found = everything.referencing(TableName("t", "parents"))
-    assert [(str(table.name), key.name) for table, key in found] == [('t.Odd "Names"', "fk_parent")]
+    assert [(str(table.name), key.name) for table, key in found] == [('t."Odd ""Names"""', "fk_parent")]
 
 
 def test_who_reads_a_table_through_views(everything: Catalog) -> None:
