@@ -37,9 +37,6 @@ from harness.solver import Unfillable
 from harness.values.examples import examples
 from harness.values.types import Unsupported
 
-DRAWN = 2
-"""Scenarios in which each door is used: rows are marked, and arguments laid out, so that few are enough."""
-
 CALLED = ("function ", "procedure ")
 """Beginnings of the words for doors that are called, and not written to."""
 
@@ -148,14 +145,14 @@ def try_doors(check: DeclaredCheck, subject: Subject, database: ProverDatabase, 
         return DoorFindings()
     with database.quick_session(min(effort.timeout, DOOR_MILLISECONDS)) as session:
         try:
-            return _tried(check, doors, DoorTrial(session, database.endless), database.catalog, effort.seed)
+            return _tried(check, doors, DoorTrial(session, database.endless), database.catalog, effort)
         except (Unfillable, Unsupported) as reason:
             return DoorFindings(notes=[f"{NOT_TRIED}: {reason}"])
 
 
-def _tried(check: DeclaredCheck, doors: DoorProbes, trial: DoorTrial, catalog: Catalog, seed: int) -> DoorFindings:
+def _tried(check: DeclaredCheck, doors: DoorProbes, trial: DoorTrial, catalog: Catalog, effort: Effort) -> DoorFindings:
     why = None
-    for scenario in examples(doors.scenarios, DRAWN, seed):
+    for scenario in examples(doors.scenarios, effort.doors, effort.seed):
         why = trial.use(scenario) or why
     meant = [name for name, fits in doors.through.items() if any(map(fits, trial.opened))]
     fewer = FewerRows(check, catalog, trial.again)

@@ -48,6 +48,11 @@ class Effort:
         """The scenarios that are raced or committed; one takes as long as thousands of probes."""
         return max(2, self.scenarios // 5)
 
+    @property
+    def doors(self) -> int:
+        """The scenarios in which each door is used: rows are marked, and arguments laid out, so that few are enough."""
+        return 1 if self.scenarios <= DRAWN else 2
+
     @classmethod
     def of(cls, profile: Profile, seed: int | None) -> Effort:
         """The effort of a profile; with a random seed where none is given."""
