@@ -93,8 +93,8 @@ def _try(
         if scenario.optional and isinstance(answer, ServerError):
             return False
         trial.scenarios += 0 if scenario.optional else 1
-        failure = examiner.book(trial, scenario, answer)
-        if failure is not None and steps_of(failure.probe) is not None:
+        failure = trial.failure or examiner.book(trial, scenario, answer)
+        if trial.failure is None and failure is not None and steps_of(failure.probe) is not None:
             # One statement that shows it says more than several: other scenarios may have such a one.
             several.append(failure)
         else:

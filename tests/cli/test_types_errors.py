@@ -170,7 +170,7 @@ TABLES = {
     "two tables": (
         'create table app.a_b (a integer); create table app."aB" (a integer);',
         "",
-        f"project.yml:5:5: table app.aB and table app.a_b would both be called ABRow in app.ts\nhint: {TWO}\n",
+        f'project.yml:5:5: table app."aB" and table app.a_b would both be called ABRow in app.ts\nhint: {TWO}\n',
     ),
     "a reserved word": (
         "create type app.\"class\" as enum ('a');",

@@ -276,7 +276,11 @@ def test_fixed_values(kinds: pytest_session.ProjectSession, column: str, value: 
 @pytest.mark.parametrize(
     ("table", "fixed", "message"),
     [
-        ("shop.order", {}, "no rows of shop.order can be drawn: no table shop.order; did you mean 'shop.orders'?"),
+        (
+            "shop.order",
+            {},
+            'no rows of shop."order" can be drawn: no table shop."order"; did you mean \'shop.orders\'?',
+        ),
         (
             "shop.orders",
             {"statsu": "open"},
