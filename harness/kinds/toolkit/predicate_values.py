@@ -77,12 +77,22 @@ class PredicateValues:
                 if {*deciding_columns(parent, rule.predicate)} <= names.keys():
                     yield sql.renamed(rule.predicate, names)
 
-    def possible(self, values: Sequence[str]) -> list[str]:
-        """Returns those values of the predicate's one column that no other rule refuses which looks at nothing else."""
-        table, columns = self.subject.table, deciding_columns(self.subject.table, self.predicate)
+    def missing(self, every: Sequence[str], rows: Sequence[NewRow]) -> list[str]:
+        """Returns those values of the predicate's one column that no row has, however it is written there.
+
+        Not those that another rule refuses which looks at nothing else, nor values that are computed.
+        """
+        table, columns, oracle = self.subject.table, sql.columns(self.predicate), self.subject.oracle
+        if not every or deciding_columns(table, self.predicate) != columns:
+            return []
+        (column,) = columns
+        equal = [f"{identifier(column)} = {literal(value)}" for value in every]
+        had = oracle.answers(table, columns, [(row[column],) for row in rows], equal)
+        found = {value for row in had for value, answer in zip(every, row, strict=True) if answer is Answer.TRUE}
+        left = [value for value in every if value not in found]
         alone = [each for each in self._others[0] if deciding_columns(table, each) == columns]
-        answers = self.subject.oracle.answers(table, columns, [(value,) for value in values], alone)
-        return [value for value, each in zip(values, answers, strict=True) if all(answer.holds for answer in each)]
+        refusing = oracle.answers(table, columns, [(value,) for value in left], alone)
+        return [value for value, row in zip(left, refusing, strict=True) if all(answer.holds for answer in row)]
 
     @cached_property
     def _others(self) -> tuple[list[str], list[str]]:
@@ -151,8 +161,13 @@ class PredicateValues:
             if kept and values not in seen:
                 seen.add(values)
                 yield dict(zip((*columns, *tied), row, strict=True)), holds
-        for row in refused if len(columns) == 1 else ():
-            if row not in seen and row[0] in self._constants:
+        if len(columns) != 1:
+            return
+        # As PostgreSQL writes them: candidates are.
+        column = self.subject.table.column(columns[0])
+        written = self.subject.oracle.readable(column.base_type, [*self._constants])
+        for row in refused:
+            if row not in seen and row[0] in written:
                 yield from ((found, True) for found in self._searched((*columns, *tied), row[0]))
 
     def _searched(self, columns: tuple[str, ...], value: str) -> list[NewRow]:

@@ -98,8 +98,7 @@ class PredicateRule:
         """
         values = PredicateValues(self.subject, self.predicate, self.refused.constraint or "", self.implied_by)
         good, bad = values.sides()
-        found = {value for row in good for value in row.values()}
-        for value in values.possible([each for each in self.every if each not in found]):
+        for value in values.missing(self.every, good):
             raise Unreliable(f"no row found with {literal(value)} that keeps the other rules")
         return good, bad
 
