@@ -135,7 +135,7 @@ class Examiner:
         elif verdict is Verdict.UNTRIED and probe.reaches:
             if probe.required:
                 trial.add_unreached(probe.aspect, probe.reaches, reply)
-        elif verdict is Verdict.UNTRIED:
+        elif verdict is Verdict.UNTRIED and probe.required:
             trial.untried = reply.refusal
         elif verdict is Verdict.IDLE and probe.required:
             trial.idle.setdefault(probe.aspect, reply.then or "it left no row")

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import psycopg
 
@@ -39,8 +39,8 @@ class Doors:
     @classmethod
     def of(cls, subject: Subject, role: str) -> Doors:
         pools = subject.pools
-        read = lambda: read_code(pools.connection, subject.catalog, subject.project.ledger_schema)  # noqa: E731
-        return cls(subject, role, pools.cached(("code", id(subject.catalog)), read))
+        read = partial(read_code, pools.connection, subject.catalog, subject.project.ledger_schema)
+        return cls(subject, role, pools.cached(("code",), read))
 
     def signature(self, written: str) -> str | None:
         """Returns a function as the catalog names it; None if there is no such function."""
