@@ -321,7 +321,7 @@ def test_two_columns_that_become_one_name() -> None:
 
 def test_two_tables_that_become_one_class() -> None:
     tables = (TableShape(TableName("app", name), "table", (field("a", "text"),)) for name in ("a_b", "a b"))
-    with pytest.raises(ProjectError, match=r"table app.a_b and table app.a b would both be called ABRow in app.py"):
+    with pytest.raises(ProjectError, match=r'table app.a_b and table app."a b" would both be called ABRow in app.py'):
         render(of_tables(*tables))
 
 

@@ -193,7 +193,7 @@ def test_two_things_of_one_name_are_refused() -> None:
 @pytest.mark.parametrize("name", ["default", "json", "date"])
 def test_a_reserved_word_is_refused(name: str) -> None:
     enum = EnumShape(TableName("app", name), ("a",))
-    with pytest.raises(ProjectError, match=rf"enum app.{name} would be called \w+ in app.ts, which is a word"):
+    with pytest.raises(ProjectError, match=rf'enum app."?{name}"? would be called \w+ in app.ts, which is a word'):
         typescript.render(one(enums=(enum,)), NODE)
 
 
