@@ -74,6 +74,12 @@ class Trial:
     doubts: dict[str, Failure] = field(default_factory=dict)
     failure: Failure | None = None
 
+    @property
+    def is_hidden(self) -> bool:
+        """Whether triggers, or rules declared elsewhere, refused all that would have shown an aspect."""
+        aspects = self.causes.keys() - self.shown - {SETUP}
+        return bool(aspects) or (self.setup_refused is not None and not self.shown)
+
     def add_cause(self, aspect: str, cause: Cause | None) -> None:
         if cause is not None:
             self.causes[aspect] = cause

@@ -1,8 +1,8 @@
 """Tries the scenarios of one check: draws many, sends them in batches, and shrinks what failed.
 
 Two passes of Hypothesis with the same seed draw the same scenarios up to the first failure. The first only draws, and
-batches are tried meanwhile; the second, which most checks never need, lets Hypothesis shrink. Draws more where triggers
-refuse most rows.
+batches are tried meanwhile; the second, which most checks never need, lets Hypothesis shrink. Draws again, with other
+seeds, where triggers refuse most rows.
 Not here: what a reply says (``attribution.py``), Hypothesis itself (``draws.py``), and which rows are left out then
 (``fewer_rows.py``).
 """
@@ -22,7 +22,7 @@ from harness.kinds.base import Begun, RowPair
 from harness.probes import BATCH, Scenario, ScenarioResult, ScenarioRunner, ServerError, TimedOut, Works
 from harness.proving.attribution import Attribution
 from harness.proving.draws import draw_until, smallest
-from harness.proving.examiner import SETUP, Examiner, Failure, Trial
+from harness.proving.examiner import Examiner, Failure, Trial
 from harness.proving.fewer_rows import FewerRows
 from harness.proving.fewer_steps import fewer_steps, steps_of
 from harness.values.examples import examples
@@ -30,8 +30,8 @@ from harness.values.examples import examples
 REPLAYS = 400
 """Scenarios after which the smallest case found so far is good enough, however quick they are."""
 
-MORE = 8
-"""The factor for the number of scenarios where the rows of all were refused."""
+ROUNDS = 16
+"""The most times that scenarios are drawn where the rows of all were refused, each time with another seed."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,12 @@ def attempt(
     """Tries scenarios; ``drawn`` are the pairs that would be drawn, where they have been drawn before."""
     examiner, trial = Examiner(context.session, context.attribution), Trial()
     _try(context, stated, drawn, examiner, trial)
-    hidden = bool(trial.causes.keys() - trial.shown - {SETUP}) or (trial.setup_refused is not None and not trial.shown)
-    if hidden and trial.failure is None:
-        # Triggers let few rows pass: there may be some among more of them.
-        context = replace(context, scenarios=context.scenarios * MORE)
+    first = context.seed
+    for seed in range(first + 1, first + ROUNDS):
+        if trial.failure is not None or not trial.is_hidden:
+            break
+        # Triggers let few rows pass: there may be some among others. More of one seed would mostly be like these.
+        context = replace(context, seed=seed)
         _try(context, stated, None, examiner, trial)
     unseen = (each for aspect, each in trial.doubts.items() if aspect not in trial.shown)
     failure = trial.failure or next(unseen, None)
