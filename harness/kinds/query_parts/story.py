@@ -79,7 +79,7 @@ class Story:
         self._inserts[table] += 1
         new = drawn[place] if place < len(drawn) else self._keyed(table, drawn[place % len(drawn)])
         row = {**new, **self._elsewhere(table), **change}
-        self.writes.append(Write(f"insert into {table}", _words(change), Insert(table, row)))
+        self.writes.append(Write(f"insert into {table}", _words(change), Insert(table, row), {**row}))
         self.rows.append((table, row))
         return row
 
@@ -93,13 +93,14 @@ class Story:
         }
         if changed:
             statement = Update(table, self.subject.key(row, definition), changed)
-            self.writes.append(Write(f"update of {table}", _words(changed), statement))
+            self.writes.append(Write(f"update of {table}", _words(changed), statement, {**row}))
             row.update(changed)
         return row
 
     def delete(self, table: TableName, row: NewRow) -> None:
         definition = self.subject.catalog.table(table)
-        self.writes.append(Write(f"delete from {table}", "", Delete(table, self.subject.key(row, definition))))
+        statement = Delete(table, self.subject.key(row, definition))
+        self.writes.append(Write(f"delete from {table}", "", statement, {**row}))
         self.rows = [each for each in self.rows if each[1] is not row] if len(self._own) > 1 else self.rows
 
     def tweak(self, table: TableName, row: NewRow) -> None:
