@@ -49,6 +49,8 @@ class Failure:
     """Whether a row of the setup waits for the probe's row."""
     because: str = ""
     """The other declaration that it contradicts, in words."""
+    in_message: bool = False
+    """Whether only a message of the server shows it, which no script gets."""
 
 
 @dataclass

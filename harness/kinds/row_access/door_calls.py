@@ -48,9 +48,15 @@ class Caller:
         """
         subject, settings = self.principal.subject, dict(self.principal.settings)
         alias = identifier(subject.table.name.table)
-        door: dict[str, Any] = {"role": settings.pop("role"), "alias": alias, "key": row_key(subject.table)}
+        door: dict[str, Any] = {"label": label, "role": settings.pop("role"), "key": row_key(subject.table)}
         door |= {"table": f"{qualified(subject.table.name)} as {alias}", "hidden": self.hidden, "kept": self.kept}
-        door |= {"marks": [*self.marks], "refresh": [*refresh], "reads": [*reads], **dict.fromkeys(also, True)}
+        door |= {
+            "alias": alias,
+            "marks": [*self.marks],
+            "refresh": [*refresh],
+            "reads": [*reads],
+            **dict.fromkeys(also, True),
+        }
         if self.session:
             door |= {"session": self.session, "user": self.user}
         if subject.roles.may_disable_triggers:

@@ -1,7 +1,9 @@
 """The temporary functions that make a call as a role and judge it (``door_calls.py`` says by what).
 
 ``harness_turn`` makes a call and undoes it, ``harness_without`` makes calls without the rows that the role may not see,
-``harness_differs`` compares four turns, and ``harness_door`` decides.
+``harness_differs`` compares four turns, and ``harness_door`` decides. What only a client gets, the messages of RAISE
+NOTICE, is judged by the client (``proving/door_messages.py``): before each call it is told the values of hidden rows,
+and where rows could not be deleted, it is told why.
 """
 
 from __future__ import annotations
@@ -111,7 +113,7 @@ begin
     end;
     return turns;
 exception when others then
-    -- The rows cannot be taken away.
+    raise notice '%', json_build_object('harness_door', door ->> 'label', 'stay', sqlerrm);
     return '{}';
 end
 $harness$"""
@@ -168,6 +170,7 @@ begin
         key, target, alias
     ) into marks, cells using hidden, array(select jsonb_array_elements_text(door -> 'marks'));
     foreach call in array calls loop
+        raise notice '%', json_build_object('harness_door', door ->> 'label', 'call', call, 'marks', marks);
         turn := pg_temp.harness_turn(call, door, kept);
         turns := turns || turn;
         if (turn ->> 'changed')::boolean then
