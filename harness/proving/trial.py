@@ -21,6 +21,7 @@ from harness.catalog import Catalog
 from harness.kinds.base import Begun, RowPair
 from harness.probes import BATCH, Scenario, ScenarioResult, ScenarioRunner, ServerError, TimedOut, Works
 from harness.proving.attribution import Attribution
+from harness.proving.committed_rows import CommittedRows
 from harness.proving.draws import draw_until, smallest
 from harness.proving.examiner import Examiner, Failure, Trial
 from harness.proving.fewer_rows import FewerRows
@@ -39,7 +40,8 @@ class Context:
     """The session and the limits that the scenarios of one check are tried with.
 
     ``scenarios`` is the most that are tried. With ``shrink`` a failure is made smaller by ``replays`` tries at the
-    most, and by fewer rows where the ``catalog`` is given. ``attribution`` decides who refused.
+    most, and by fewer rows where the ``catalog`` is given. ``attribution`` decides who refused, and ``committed`` rows
+    are what some refusals are tried on once more.
     """
 
     session: ScenarioRunner
@@ -49,13 +51,14 @@ class Context:
     replays: int = REPLAYS
     attribution: Attribution = field(default_factory=Attribution)
     catalog: Catalog | None = None
+    committed: CommittedRows | None = None
 
 
 def attempt(
     context: Context, stated: st.SearchStrategy[Scenario] | Begun, drawn: Iterable[RowPair] | None = None
 ) -> Trial:
     """Tries scenarios; ``drawn`` are the pairs that would be drawn, where they have been drawn before."""
-    examiner, trial = Examiner(context.session, context.attribution), Trial()
+    examiner, trial = Examiner(context.session, context.attribution, context.committed), Trial()
     _try(context, stated, drawn, examiner, trial)
     first = context.seed
     for seed in range(first + 1, first + ROUNDS):
@@ -66,19 +69,29 @@ def attempt(
         _try(context, stated, None, examiner, trial)
     unseen = (each for aspect, each in trial.doubts.items() if aspect not in trial.shown)
     failure = trial.failure or next(unseen, None)
-    if failure is not None and context.shrink:
-        failure = _smallest(context, stated, examiner, failure)
-    trial.failure = failure and examiner.fewest_settings(failure)
-    check = context.attribution.check
-    if trial.failure is not None and context.shrink:
-        trial.failure = fewer_steps(trial.failure, examiner.again)
-    if trial.failure is not None and context.shrink and context.catalog is not None and check is not None:
-        trial.failure = FewerRows(check, context.catalog, examiner.again).of(trial.failure)
+    if failure is not None:
+        # What is left of it has to fail on committed rows as well.
+        smaller = _smaller(context, stated, replace(examiner, committed=None), failure)
+        trial.failure = smaller if examiner.confirms(smaller) else failure
     if trial.failure is not None and isinstance(trial.failure.probe.expected, Works):
         aspect = trial.failure.probe.aspect
         if aspect not in trial.shown:
             trial.failure = replace(trial.failure, probe=replace(trial.failure.probe, value=f"every {aspect}"))
     return trial
+
+
+def _smaller(
+    context: Context, stated: st.SearchStrategy[Scenario] | Begun, examiner: Examiner, failure: Failure
+) -> Failure:
+    """The failure with as little of everything as it takes, as far as the context has it made smaller."""
+    found = _smallest(context, stated, examiner, failure) if context.shrink else failure
+    found = examiner.fewest_settings(found)
+    if context.shrink:
+        found = fewer_steps(found, examiner.again)
+    check = context.attribution.check
+    if context.shrink and context.catalog is not None and check is not None:
+        found = FewerRows(check, context.catalog, examiner.again).of(found)
+    return found
 
 
 def _try(

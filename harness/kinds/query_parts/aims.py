@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,13 +21,18 @@ from harness.kinds.base import NewRow, Rule, Subject, Table, TableName
 from harness.project import sql
 from harness.project.model import Tuple
 from harness.project.sql import Comparisons, Operand
+from harness.values.candidates import sample
 from harness.values.near import TEXTS, near
+from harness.values.types import Unsupported
 
 BASES = 6
 """Values of a column from which others are made that are near to them."""
 
 TOGETHER = 3
 """Columns of one expression, at the most, of which values are tried together."""
+
+FEW = 6
+"""Values of a column of which no rule and no query says anything."""
 
 CANDIDATES = 24
 """Values of a column that may be written."""
@@ -133,12 +139,15 @@ class Aims:
         return tuple(unique.values())
 
     def values(self, table: Table, column: str) -> list[str | None]:
-        """Values worth writing to a column of the query: its constants, their neighbours, and small numbers."""
+        """Values worth writing to a column of the query: its constants, their neighbours, small ones; maybe none."""
         key = table.name, column
         if key not in self._values:
             rules, finder = self.subject.pools.rules(table), self.subject.pools.finder
-            found = finder.candidates(table, column, (self.condition, *rules))[:CANDIDATES]
-            small = map(str, range(4)) if table.column(column).base_name in _WHOLE else ()
+            found: Sequence[str | None] = finder.candidates(table, column, (self.condition, *rules))[:CANDIDATES]
+            definition = table.column(column)
+            small = map(str, range(4)) if definition.base_name in _WHOLE else ()
+            with suppress(Unsupported):
+                found = [*found, *(() if found else sample(definition, FEW))]
             tried = [(value,) for value in dict.fromkeys((*small, *found, None))]
             self._values[key] = [value for (value,) in finder.valid(table, (column,), tried, rules)]
         return self._values[key]

@@ -69,8 +69,9 @@ class Story:
                 self.focus = table.name, self.chance.choice(own)
                 change = self.agreeing(table.name)
                 for name in sorted(change.keys() - table.foreign_columns):
-                    if self.chance.random() < 0.6:
-                        change[name] = self.chance.choice(self.aims.values(table, name)[:SMALL])
+                    values = self.aims.values(table, name)[:SMALL]
+                    if values and self.chance.random() < 0.6:
+                        change[name] = self.chance.choice(values)
                 self.insert(table.name, {**change, **self._elsewhere(table.name, 0.6)})
 
     def insert(self, table: TableName, change: Values) -> NewRow:
@@ -172,13 +173,15 @@ class Story:
         """Another value for a column that the query names and that refers to nothing."""
         definition = self.subject.catalog.table(table)
         left_out = {*definition.foreign_columns, *definition.primary_key}
-        names = [name for name in self.aims.named[table] if name not in left_out]
+        offered = (name for name in self.aims.named[table] if name not in left_out)
+        names = [name for name in offered if self.aims.values(definition, name)]
         if not names:
             return {}
         name = self.chance.choice(names)
         own = row.get(name) if row else None
-        if own is not None and self.chance.random() < 0.2:
-            return {name: self.chance.choice([value for _, value in near(definition.column(name), own)])}
+        close = [value for _, value in near(definition.column(name), own)] if own is not None else []
+        if close and self.chance.random() < 0.2:
+            return {name: self.chance.choice(close)}
         values = self.aims.values(definition, name)
         return {name: self.chance.choice(values[:SMALL] if self.chance.random() < 0.6 else values)}
 
