@@ -44,7 +44,8 @@ class Caller:
     ) -> Probe:
         """Returns the probe of calls, each by itself; what is in ``reads`` only after one has come back, too.
 
-        ``also`` says that a call returns a ``cursor``, or that a procedure has ``outputs``.
+        ``also`` says that a call returns a ``cursor``, that a procedure has ``outputs``, or that calls are judged
+        ``alone``: not by what comes back without rows of others.
         """
         subject, settings = self.principal.subject, dict(self.principal.settings)
         alias = identifier(subject.table.name.table)

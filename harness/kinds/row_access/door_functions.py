@@ -185,7 +185,7 @@ begin
         passed := passed or turn ->> 'state' = '';
         refused := case when turn ->> 'state' = '' then refused else turn end;
     end loop;
-    if said is null and hidden <> '{}' then
+    if said is null and hidden <> '{}' and not door ? 'alone' then
         others := pg_temp.harness_without(calls, door, hidden, kept);
         for n in 1..coalesce(cardinality(others), 0) loop
             turn := turns[n]; without := others[n]; call := calls[n];
@@ -201,7 +201,10 @@ begin
                 or (without ->> 'rows')::bigint + cardinality(hidden) > (turn ->> 'rows')::bigint
                 and not exists (
                     select from unnest(cells) as cell
-                    where cell = any (regexp_split_to_array(turn ->> 'text', '[^[:alnum:]-]+'))
+                    where (
+                        cell = any (regexp_split_to_array(turn ->> 'text', '[^[:alnum:]-]+'))
+                        or length(cell) > 8 and strpos(replace(turn ->> 'text', '""', '"'), cell) > 0
+                    )
                     and cell <> all (regexp_split_to_array(without ->> 'text', '[^[:alnum:]-]+'))
                     and strpos(lower(call), lower(cell)) = 0
                 )

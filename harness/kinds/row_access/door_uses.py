@@ -22,6 +22,9 @@ from harness.probes import Insert, Probe, Update
 from harness.solver import Unfillable
 from harness.values.types import Unsupported
 
+BORROWED = 8
+"""Columns of which values of others are written."""
+
 FEWEST = 4
 """Calls of a function that computes statements, and does not name the table."""
 
@@ -50,6 +53,9 @@ class DoorUses:
         for relation, label in self.doors.written.items():
             for write, before in self._writes(relation):
                 yield replace(self._probe(label, [write]), before=before)
+            if borrowed := [*self._borrowed(relation)]:
+                # That a value is taken is told by a trigger as by a key.
+                yield self.caller.probe(label, borrowed, (), (), ["alone"])
         yield from self._actions()
         yield from self._keys()
 
@@ -71,7 +77,7 @@ class DoorUses:
 
     def _functions(self) -> Iterator[Probe]:
         owners = [value for owner in reversed(self.rows.owners) for value in owner.values()]
-        known = KnownRows(self._subject.table, self.mine or [self._fresh], self._others, owners)
+        known = KnownRows(self._subject.table, self.mine or [self._fresh], self._others, owners, self._subject.oracle)
         for routine in self.doors.routines:
             reads = self.doors.filled(routine)
             refresh = self.doors.refresh(self.doors.code.of_routine(routine))
@@ -129,6 +135,23 @@ class DoorUses:
             yield f"delete from {name}{where}{back}"
         if may(relation, "insert"):
             yield f"{Insert(relation, given).sql}{back}"
+
+    def _borrowed(self, relation: TableName) -> Iterator[str]:
+        """Yields writes of an own row, and of a new one, with the value of another's row in one column."""
+        own = relation == self._subject.table.name
+        if not self._others or not (own or relation not in self._subject.catalog.tables):
+            return
+        names = [*self._fresh] if own else self.doors.columns(relation)
+        another, key, may = self._others[0], self._subject.table.primary_key, self.doors.may
+        left_out = {*key, *self.caller.principal.owners.columns}
+        borrowed = {name: another[name] for name in names if name in another and name not in left_out}
+        given = {column: value for column, value in self._fresh.items() if column in names}
+        for name, value in [*borrowed.items()][:BORROWED]:
+            for row in self.mine[:1] if may(relation, "update") and may(relation, "select") else ():
+                where = condition({column: row[column] for column in self._key(relation, row) if column in names})
+                yield f"update {qualified(relation)} set {identifier(name)} = {literal(value)} where {where}"
+            if may(relation, "insert"):
+                yield Insert(relation, {**given, name: value}).sql
 
     def _key(self, relation: TableName, row: Values) -> Values:
         return self._subject.key(row, self._subject.catalog.tables.get(relation)) if row else {}

@@ -99,6 +99,14 @@ class Doors:
         return routine.language in TRIED_LANGUAGES and OUTSIDE not in self.code.of_routine(routine)
 
     @cached_property
+    def joined(self) -> frozenset[str]:
+        """The names that the code of doors leads to."""
+        of_routines = map(self.code.of_routine, self.routines)
+        return frozenset().union(*of_routines, *map(self._names, (*self.read, *self.written))) - {
+            self._own.table.lower()
+        }
+
+    @cached_property
     def read(self) -> Mapping[TableName, str]:
         """The relations that are read, each with the query."""
         own = self.subject.table.name
