@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -145,12 +146,18 @@ class Aims:
             rules, finder = self.subject.pools.rules(table), self.subject.pools.finder
             found: Sequence[str | None] = finder.candidates(table, column, (self.condition, *rules))[:CANDIDATES]
             definition = table.column(column)
-            small = map(str, range(4)) if definition.base_name in _WHOLE else ()
+            counts = definition.base_name in _WHOLE or (definition.base_name in _TEXT and self._is_number(column))
+            small = map(str, range(4)) if counts else ()
             with suppress(Unsupported):
                 found = [*found, *(() if found else sample(definition, FEW))]
             tried = [(value,) for value in dict.fromkeys((*small, *found, None))]
             self._values[key] = [value for (value,) in finder.valid(table, (column,), tried, rules)]
         return self._values[key]
+
+    def _is_number(self, column: str) -> bool:
+        """Whether the query casts a text to a number."""
+        cast = rf"\b{re.escape(column)}\b\"?\)?\s*(?:::|\bas\s)\s*(?:int|bigint|smallint|numeric)"
+        return any(re.search(cast, text, re.IGNORECASE) for text in self.texts)
 
     def _places(self, read: Comparisons, operand: Operand) -> list[tuple[Table, str]]:
         """The tables and columns that a column in a comparison may be."""

@@ -53,6 +53,7 @@ _SPANS = ("date", "timestamp", "timestamptz", "interval", "range")
 """Types of arguments that mostly say from when to when."""
 
 _CALL = re.compile(r"\b\w+(?:\.\w+)?\((?:[^()]|\([^()]*\))*\)")
+_NUMBER_OR_DAY = re.compile(r"-?\d+|\d{4}-\d\d-\d\d")
 _BEGINS = re.compile(r"\^?([A-Za-z][A-Za-z0-9]*[-_:#/])")
 
 Passed = str | None
@@ -63,10 +64,12 @@ Passed = str | None
 class KnownRows:
     """Rows of a table that one owner knows of: its own, and those of others; ``owners`` are values that name one.
 
-    The ``oracle`` computes from rows of others what a function compares its arguments with.
+    The ``oracle`` computes from rows of others what a function compares its arguments with. Rows have the ``columns``
+    of the table, and those of rows above them.
     """
 
     table: Table
+    columns: Sequence[Column]
     own: Sequence[Values]
     others: Sequence[Values]
     owners: Sequence[str]
@@ -74,7 +77,9 @@ class KnownRows:
 
     def calls(self, routine: Routine, most: int, drawn: int) -> list[str]:
         """Returns ``most`` calls of a routine, each with other arguments; those of a ``drawn`` number are like it."""
-        said = Said(constants_of_bodies([routine.text]), tuple(json_keys(routine.text)), self._computed(routine))
+        keys, names = tuple(json_keys(routine.text)), tuple(each.name for each in self.table.columns)
+        names = names if re.search(r"\bexecute\b", routine.text, re.IGNORECASE) else ()
+        said = Said(constants_of_bodies([routine.text]), keys, self._computed(routine), names)
         options = [self._values(each, said) for each in routine.arguments]
         for place, each in enumerate(routine.arguments):
             before = [other.base_name for other in routine.arguments[:place]].count(each.base_name)
@@ -85,7 +90,7 @@ class KnownRows:
         # Defaults are those of the last arguments that are given.
         left_out = routine.defaults if all(mode != "o" for mode in routine.modes) else 0
         given: dict[tuple[Passed, ...], None] = {}
-        for values in self._combinations(routine.arguments, options, Random(drawn)):
+        for values in self._combinations(routine.arguments, options, said, Random(drawn)):
             shorter = range(1, left_out + 1) if not given else (left_out,) if left_out else ()
             given |= dict.fromkeys((values, *(values[:-count] for count in shorter)))
             if len(given) >= most:
@@ -93,14 +98,14 @@ class KnownRows:
         return [self._call(routine, values) for values in given]
 
     def _combinations(
-        self, columns: Sequence[Column], options: Sequence[Sequence[Passed]], random: Random
+        self, columns: Sequence[Column], options: Sequence[Sequence[Passed]], said: Said, random: Random
     ) -> Iterator[tuple[Passed, ...]]:
         """Yields one value for each argument: those of one row, all combinations of few, and any two values of many."""
         if prod(map(len, options)) <= CALLS:
             yield from itertools.product(*options)
             return
-        for row, turns in zip(self.others, (TURNS, 1), strict=False):
-            yield from self._of_one_row(columns, options, row, turns)
+        for place, _ in enumerate(self.others[:2]):
+            yield from self._of_one_row(columns, options, place, said)
         yield tuple(each[0] for each in options)
         yield tuple(None for _ in options)
         met: set[object] = set()
@@ -111,36 +116,55 @@ class KnownRows:
             yield best
 
     def _of_one_row(
-        self, columns: Sequence[Column], options: Sequence[Sequence[Passed]], row: Values, turns: int
+        self,
+        columns: Sequence[Column],
+        options: Sequence[Sequence[Passed]],
+        place: int,
+        said: Said,
     ) -> Iterator[tuple[Passed, ...]]:
         """Yields the values of one row for the arguments; those named like none of its columns have wide ones first."""
-        fitting = [self._fitting(each) for each in columns]
-        named = [bool(own) and _unlike(column.name, own[0]) < 2 for column, own in zip(columns, fitting, strict=True)]
-        if not any(fitting):
+        own = [self._own(each, place, said) for each in columns]
+        named = [any(_unlike(column.name, each.name) < 2 for each in self.columns) for column in columns]
+        if not any(own):
             return
-        for turn in range(1 if all(named) else turns):
+        for turn in range(1 if all(named) or place else TURNS):
             for wide in ((*_FAMILIES[1], *_FAMILIES[0], *_SPANS), (*_FAMILIES[0], *_SPANS), _SPANS, ()):
                 yield tuple(
                     values[turn % len(values) if _sort(column) in _FAMILIES[1] else 0]
-                    if not own or (not is_named and _sort(column) in wide)
-                    else row.get(own[0 if is_named else turn % len(own)])
-                    for column, own, is_named, values in zip(columns, fitting, named, options, strict=True)
+                    if not fit or (not is_named and _sort(column) in wide)
+                    else fit[0 if is_named else turn % len(fit)]
+                    for column, fit, is_named, values in zip(columns, own, named, options, strict=True)
                 )
 
-    def _computed(self, routine: Routine) -> tuple[str, ...]:
-        """The values of expressions on columns in the text of a routine, for rows of others."""
-        names, found = [each.name for each in self.table.columns if each.name in routine.text], dict[str, None]()
+    def _own(self, column: Column, place: int, said: Said) -> list[Passed]:
+        """Returns the values of one row of others for an argument, what the function computes of it among the first."""
+        fitting = self._fitting(column)
+        found: list[Passed] = [self.others[place].get(name) for name in fitting]
+        named = bool(fitting) and _unlike(column.name, fitting[0]) < 2
+        computed = [*self._computed_as(column, said.computed[place : place + 1])]
+        return found if named or not computed else [computed[0], *found[:1], *computed[1:], *found[1:]]
+
+    def _computed(self, routine: Routine) -> tuple[tuple[str, ...], ...]:
+        """The values of expressions on columns in the text of a routine, for each of two rows of others."""
+        names = [each.name for each in self.table.columns if each.name in routine.text]
         if not routine.arguments or not names:
             return ()
         texts = dict.fromkeys(_CALL.findall(routine.text))
         about = [each for each in texts if {*re.findall(r"\w+", each.partition("(")[2])} & {*names}]
+        found: list[dict[str, None]] = [{} for _ in self.others[:2]]
         for text in about[:EXPRESSIONS]:
             bare = re.sub(r"\b\w+\.(?=\w+\b(?!\s*\())", "", text)
-            with suppress(psycopg.Error):
-                rows = [tuple(row.get(name) for name in names) for row in self.others[:2]]
-                results = self.oracle.texts(self.table, names, rows, bare)
-                found |= dict.fromkeys(value for _, value in results if value)
-        return tuple(found)
+            for known, row in zip(found, self.others, strict=False):
+                with suppress(psycopg.Error):
+                    results = self.oracle.texts(self.table, names, [tuple(row.get(name) for name in names)], bare)
+                    known |= dict.fromkeys(value for _, value in results if value)
+        return tuple(map(tuple, found))
+
+    def _computed_as(self, column: Column, computed: Sequence[Sequence[str]]) -> Iterator[str]:
+        """Yields those of the computed values that an argument can have."""
+        is_text = column.base_name in _FAMILIES[1]
+        if is_text or column.base_name in (*_FAMILIES[0], "date"):
+            yield from (each for own in computed for each in own if is_text or _NUMBER_OR_DAY.fullmatch(each))
 
     def _call(self, routine: Routine, arguments: Sequence[Passed]) -> str:
         written = ", ".join(
@@ -169,37 +193,41 @@ class KnownRows:
             wide = ["(,)"] if column.base_kind == "r" else ["{(,)}"]
         elif column.base_kind == "c":
             values = [self._values(part, said) for part in parts]
-            wide = [composite(each) for each in itertools.islice(self._combinations(parts, values, Random(0)), VALUES)]
+            wide = [
+                composite(each) for each in itertools.islice(self._combinations(parts, values, said, Random(0)), VALUES)
+            ]
         elif column.base_name.startswith("_") and parts:
             elements = [value for value in self._values(parts[0], said) if value is not None]
             wide = [array(elements, delimiter(column)), array(elements[:1], delimiter(column)), "{}"]
+            wide = [array([*said.names], delimiter(column)), *wide] if said.names else wide
         given = [each for each in candidates(column, said.constants, 2) if each in said.constants.literals]
         found = [*given[:CONSTANTS], *wide, *self._made(column, said), *of_rows]
-        if any(_unlike(column.name, each.name) < 2 for each in self.table.columns) and of_rows:
+        if any(_unlike(column.name, each.name) < 2 for each in self.columns) and of_rows:
             found = [*of_rows[:1], *found]
         different = [*dict.fromkeys(found or candidates(column, said.constants, 2))]
         return [*different[:VALUES], None]
 
     def _made(self, column: Column, said: Said) -> Iterator[str]:
-        """Yields what the function computes of rows of others, and a key behind the beginnings that it names."""
+        """Yields what the function computes of rows of others, keys behind beginnings that it names, and beginnings."""
+        yield from itertools.islice(self._computed_as(column, said.computed), OF_ROWS)
         if column.base_name in _FAMILIES[1]:
-            yield from said.computed[:OF_ROWS]
             keys = [row.get(name) for row in self.others[:2] for name in self.table.primary_key]
             yield from (f"{start}{key}" for start in said.beginnings for key in keys if key is not None)
-        elif column.base_name in (*_FAMILIES[0], "date"):
-            yield from [each for each in said.computed if re.fullmatch(r"-?\d+|\d{4}-\d\d-\d\d", each)][:OF_ROWS]
+            texts = [row.get(name) for row in self.others[:1] for name in self._fitting(column)[:2]]
+            yield from (text[:length] for text in texts if text for length in (3, 1))
+            yield from said.names
 
     def _fitting(self, column: Column) -> list[str]:
         """The columns whose values fit an argument, those that are named like it first."""
         family = next((each for each in _FAMILIES if column.base_name in each), (column.base_name,))
         is_text = column.base_name in _FAMILIES[1]
-        fitting = [each.name for each in self.table.columns if is_text or each.base_name in family]
+        fitting = [each for each in self.columns if is_text or each.base_name in family]
 
-        def rank(name: str) -> tuple[int, bool, bool]:
-            other = self.table.column(name).base_name not in family
-            return _unlike(column.name, name), other, name not in self.table.primary_key
+        def rank(each: Column) -> tuple[int, bool, bool]:
+            other, key = each.base_name not in family, self.table.primary_key
+            return _unlike(column.name, each.name), other, each.name not in key
 
-        return sorted(fitting, key=rank)
+        return [each.name for each in sorted(fitting, key=rank)]
 
     def _of_rows(self, column: Column, said: Said) -> list[str]:
         """Returns the values of rows that fit an argument: of others first, and of columns named like it."""
@@ -226,11 +254,15 @@ class KnownRows:
 
 @dataclass(frozen=True)
 class Said:
-    """What the text of a function says of its arguments: constants, keys of JSON, and values that were ``computed``."""
+    """What the text of a function says of its arguments: constants, keys of JSON, and values that were ``computed``.
+
+    ``names`` are those of the columns, where it computes statements.
+    """
 
     constants: RuleConstants
     keys: tuple[tuple[str, ...], ...]
-    computed: tuple[str, ...]
+    computed: tuple[tuple[str, ...], ...]
+    names: tuple[str, ...]
 
     @property
     def beginnings(self) -> list[str]:

@@ -61,17 +61,17 @@ class DoorScenarios:
     def _build(self, draft: Draft) -> Scenario:
         # References that are there, so that foreign keys may act.
         present = filled_references(self.subject.table, self.subject.pools.of(self.subject.table))
-        like = [*self.like, *self.marks.more]
-        rows = self.owners.rows(draft, self.subject, OWNERS, like, self.marks.rows, present)
+        marks = self.marks
+        rows = self.owners.rows(draft, self.subject, OWNERS, self.like, marks.rows, present, marks.more)
         # Any of them may be refused: they are there for what looks for rows of some sort.
-        spare = {*map(id, rows.existing[len(rows.rows) :]), *map(id, self._below(draft, rows))}
+        spare = {*map(id, rows.spare), *map(id, self._below(draft, rows))}
         heirs = self._in_heirs(draft, rows)
         probes: list[Probe] = []
         # One number for all arguments: each of them drawn by itself would be more than Hypothesis can draw.
         drawn = draft.draw(st.integers(0, 2**32))
         # Two that have a row, with other values in closed sets, and one that has none.
         for place in sorted({0, min(1, len(rows.owners) - 1), len(rows.owners) - 1}):
-            mine = [*(rows.rows[place : place + 1] if self.owners.types else ()), *heirs.get(place, ())]
+            mine = [*(rows.of_owner(place) if self.owners.types else ()), *heirs.get(place, ())]
             most = CALLS if place == 0 else FEWER
             uses = DoorUses(self.doors, self._caller(rows, place, mine), draft, rows, place, mine, most, drawn)
             probes += uses.probes()
