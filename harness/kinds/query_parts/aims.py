@@ -144,14 +144,15 @@ class Aims:
         key = table.name, column
         if key not in self._values:
             rules, finder = self.subject.pools.rules(table), self.subject.pools.finder
-            found: Sequence[str | None] = finder.candidates(table, column, (self.condition, *rules))[:CANDIDATES]
             definition = table.column(column)
             counts = definition.base_name in _WHOLE or (definition.base_name in _TEXT and self._is_number(column))
-            small = map(str, range(4)) if counts else ()
+            found: list[str | None] = [*map(str, range(4))] if counts else []
+            found += finder.candidates(table, column, (self.condition, *rules))
             with suppress(Unsupported):
-                found = [*found, *(() if found else sample(definition, FEW))]
-            tried = [(value,) for value in dict.fromkeys((*small, *found, None))]
-            self._values[key] = [value for (value,) in finder.valid(table, (column,), tried, rules)]
+                found += sample(definition, FEW)
+            tried = [(value,) for value in dict.fromkeys((*found, None))]
+            valid = [value for (value,) in finder.valid(table, (column,), tried, rules)]
+            self._values[key] = valid[:CANDIDATES]
         return self._values[key]
 
     def _is_number(self, column: str) -> bool:
