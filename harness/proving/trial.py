@@ -19,10 +19,23 @@ from hypothesis import strategies as st
 
 from harness.catalog import Catalog
 from harness.kinds.base import Begun, RowPair
-from harness.probes import BATCH, Scenario, ScenarioResult, ScenarioRunner, ServerError, TimedOut, Works
-from harness.proving.attribution import Attribution
+from harness.probes import (
+    BATCH,
+    Accepted,
+    Family,
+    Probe,
+    Refused,
+    Scenario,
+    ScenarioResult,
+    ScenarioRunner,
+    ServerError,
+    TimedOut,
+    Works,
+    settle,
+)
+from harness.proving.attribution import Attribution, of_trigger
 from harness.proving.committed_rows import CommittedRows
-from harness.proving.draws import draw_until, smallest
+from harness.proving.draws import changed, draw_until, smallest
 from harness.proving.examiner import Examiner, Failure, Trial
 from harness.proving.fewer_rows import FewerRows
 from harness.proving.fewer_steps import fewer_steps, steps_of
@@ -60,6 +73,8 @@ def attempt(
     """Tries scenarios; ``drawn`` are the pairs that would be drawn, where they have been drawn before."""
     examiner, trial = Examiner(context.session, context.attribution, context.committed), Trial()
     _try(context, stated, drawn, examiner, trial)
+    if trial.failure is None and context.catalog is not None and settle(context.catalog):
+        _try_unsettled(context, stated, replace(examiner, committed=None), trial)
     first = context.seed
     for seed in range(first + 1, first + ROUNDS):
         if trial.failure is not None or not trial.is_hidden:
@@ -78,6 +93,31 @@ def attempt(
         if aspect not in trial.shown:
             trial.failure = replace(trial.failure, probe=replace(trial.failure.probe, value=f"every {aspect}"))
     return trial
+
+
+def _try_unsettled(
+    context: Context, stated: st.SearchStrategy[Scenario] | Begun, examiner: Examiner, trial: Trial
+) -> None:
+    """Tries what was hidden once more before any deferred trigger has run: it may take or change the rows of the setup.
+
+    A refusal by a trigger shows nothing then, as it may be about those rows. What goes wrong shows nothing either.
+    """
+    hidden = {*trial.masked, *trial.causes, *trial.unreached} - trial.shown
+
+    def fits(probe: Probe | Family) -> bool:
+        expected = (probe.of if isinstance(probe, Family) else probe).expected
+        known = isinstance(expected, Accepted | Refused) and not of_trigger(expected)
+        return known and (probe.aspect in hidden or not trial.shown)
+
+    def unsettled(scenario: Scenario) -> Scenario:
+        besides = tuple(map(unsettled, scenario.besides))
+        return replace(scenario, probes=tuple(filter(fits, scenario.probes)), unsettled=True, besides=besides)
+
+    if hidden or (trial.setup_refused and not trial.shown):
+        late = Trial()
+        _try(context, changed(stated, unsettled), None, examiner, late)
+        trial.probes += late.probes
+        trial.shown |= late.shown if late.failure is None else set()
 
 
 def _smaller(
