@@ -80,7 +80,7 @@ begin
             ], '');
         end;
         execute format(
-            'select count(*), count(*) filter (where %s::text = any ($1)) from %s', door ->> 'alias', harness_target
+            'select count(*), count(*) filter (where (%s.*)::text = any ($1)) from %s', door ->> 'alias', harness_target
         ) into harness_rows, harness_stays using kept;
         raise exception using errcode = 'HX001';
     exception when sqlstate 'HX001' then null;
@@ -152,7 +152,7 @@ declare
     passed boolean := false; refused jsonb; told text;
 begin
     execute format(listed, key, target, door ->> 'hidden') into hidden;
-    execute format(listed, alias || '::text', target, door ->> 'kept') into kept;
+    execute format(listed, '(' || alias || '.*)::text', target, door ->> 'kept') into kept;
     begin
         perform set_config('role', door ->> 'role', true);
         execute format(listed, key, target, 'true') into own;
@@ -161,8 +161,8 @@ begin
     end;
     hidden := array(select unnest(hidden) except select unnest(own));
     execute format(
-        'with cells as (select %1$s = any ($1) as hides, cell.key, cell.value from %2$s'
-        ' cross join lateral jsonb_each_text(to_jsonb(%3$s)) as cell)'
+        'with cells as (select %1$s = any ($1) as hides, harness_key as key, harness_value as value from %2$s'
+        ' cross join lateral jsonb_each_text(to_jsonb(%3$s.*)) as harness_cell (harness_key, harness_value))'
         ' select coalesce(jsonb_agg(jsonb_build_array(c.key, c.value) order by c.key) filter ('
         ' where exists (select from unnest($2) as mark where strpos(c.value, mark) > 0)'
         ' and not exists (select from cells as o where not o.hides and o.value = c.value)), ''[]''),'

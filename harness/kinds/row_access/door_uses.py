@@ -59,8 +59,8 @@ class DoorUses:
             for write, before in self._writes(relation):
                 yield replace(self._probe(label, [write]), before=before)
             if alike := self._alike(relation):
-                for write in self._changes(relation, self.doors.columns(relation), self.mine[0], self._fresh):
-                    yield replace(self.caller.probe(label, [write], (), (), ["alone"]), before=alike)
+                changes = [*self._column_by_column(relation, self.mine[0])]
+                yield replace(self.caller.probe(label, changes, (), (), ["alone"]), before=alike)
             if borrowed := [*self._borrowed(relation)]:
                 # That a value is taken is told by a trigger as by a key.
                 yield self.caller.probe(label, borrowed, (), (), ["alone"])
@@ -169,10 +169,25 @@ class DoorUses:
         if may(relation, "insert"):
             yield f"{Insert(relation, given).sql}{back}"
 
+    def _column_by_column(self, relation: TableName, row: Values) -> Iterator[str]:
+        """Yields updates of an own row in one column each, to a value that another's row has not, and a delete."""
+        name, names, another = qualified(relation), self.doors.columns(relation), self._others[0]
+        key = {column: value for column, value in self._key(relation, row).items() if column in names}
+        left_out = {*key, *self.caller.principal.owners.columns}
+        changed = [each for each in names if each not in left_out and each in self._fresh]
+        for column in changed[:BORROWED] if self.doors.may(relation, "update") else ():
+            others = [each for each in (self._fresh[column], row[column]) if each != another.get(column)]
+            if others:
+                yield f"update {name} set {identifier(column)} = {literal(others[0])} where {condition(key)}"
+        if self.doors.may(relation, "delete"):
+            yield f"delete from {name} where {condition(key)}"
+
     def _alike(self, relation: TableName) -> str | None:
         """Returns what gives an own row the values of another's, but for keys and owners, before it is written to."""
         table, subject = self._subject.table, self._subject
-        if not (self.mine and self._others and subject.roles.may_disable_triggers):
+        if not (
+            self.mine and self._others and subject.roles.may_disable_triggers and self.doors.may(relation, "select")
+        ):
             return None
         if relation in subject.catalog.tables and relation != table.name:
             return None
