@@ -143,3 +143,73 @@ def test_rows_that_stay_are_told(server: Server, tmp_path: Path) -> None:
         "not compared with what comes back without rows of others, which cannot be deleted (it stays): "
         "function app.many(), trigger stay on app.notes",
     )
+
+
+ALONE = {
+    "a trigger that tells whose value it is": (
+        """
+        create function app.taken() returns trigger language plpgsql security definer set search_path = '' as $$
+        declare other app.notes;
+        begin
+            select * into other from app.notes where title = new.title and id <> new.id limit 1;
+            if found then raise exception 'taken' using detail = format('it has %s', other.amount); end if;
+            return new;
+        end $$;
+        create trigger taken before insert or update on app.notes for each row execute function app.taken();
+        """,
+        ("format('it has %s', other.amount)", "'ask them'"),
+        "trigger taken on app.notes",
+    ),
+    "a trigger that changes like rows": (
+        """
+        create function app.replace() returns trigger language plpgsql security definer set search_path = '' as $$
+        begin update app.notes set done = not done where title = new.title and id <> new.id; return null; end $$;
+        create trigger replace after insert on app.notes for each row execute function app.replace();
+        """,
+        ("and id <> new.id", "and id <> new.id and owner_id = new.owner_id"),
+        "trigger replace on app.notes",
+    ),
+    "a trigger of another table that looks up what it refers to": (
+        """
+        create table app.copies (id integer primary key, note_id bigint not null references app.notes, title text);
+        grant select, insert, update on app.copies to door_user;
+        create function app.copy() returns trigger language plpgsql security definer set search_path = '' as $$
+        begin select title into new.title from app.notes where id = new.note_id; return new; end $$;
+        create trigger copy before insert on app.copies for each row execute function app.copy();
+        """,
+        ("where id = new.note_id", "where id = new.note_id and owner_id = app.me()"),
+        "trigger copy on app.copies",
+    ),
+    "a view whose trigger changes like rows": (
+        """
+        create view app.mine with (security_barrier) as select id, title, done from app.notes where owner_id = app.me();
+        grant select, update on app.mine to door_user;
+        create function app.done() returns trigger language plpgsql security definer set search_path = '' as $$
+        begin update app.notes set done = new.done where title = old.title; return new; end $$;
+        create trigger done instead of update on app.mine for each row execute function app.done();
+        """,
+        ("where title = old.title", "where title = old.title and owner_id = app.me()"),
+        "view app.mine",
+    ),
+    "a column that is called like the table, and one that is called key": (
+        """
+        alter table app.notes add column key text, add column notes text;
+        create function app.every() returns setof app.notes language sql security definer set search_path = '' as $$
+            select * from app.notes
+        $$;
+        """,
+        ("select * from app.notes\n", "select * from app.notes where owner_id = app.me()\n"),
+        "function app.every()",
+    ),
+}
+"""By what it is: the schema of a door that is alone in it, what shuts it, and its name."""
+
+
+@pytest.mark.parametrize("what", ALONE)
+def test_a_door_by_itself(server: Server, tmp_path: Path, what: str) -> None:
+    schema, (loose, tight), door = ALONE[what]
+    outcome, shown = _secured(server, tmp_path / "open", SCHEMA + schema)
+    assert (door in _named(outcome), shown) == (True, SHOWN)
+    assert loose in schema
+    outcome, _ = _secured(server, tmp_path / "shut", SCHEMA + schema.replace(loose, tight))
+    assert (outcome.counterexamples, outcome.reason, outcome.status) == ((), None, Status.PROVED)

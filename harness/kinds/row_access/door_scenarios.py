@@ -94,13 +94,17 @@ class DoorScenarios:
         return Caller(principal, hidden, kept, self.marks.columns, self.marks.texts, session, subject.roles.current)
 
     def _below(self, draft: Draft, rows: OwnedRows) -> Iterator[NewRow]:
-        """Inserts and yields rows that refer to those of owners, into the tables that the code of doors joins."""
+        """Inserts and yields rows that refer to one of an owner, into the tables that the code of doors joins.
+
+        One that they keep from being deleted is enough: others are to be deleted through doors.
+        """
         table = self.subject.table
         for child, key in self.subject.catalog.referencing(table.name):
             if child.name == table.name or child.name.table.lower() not in self.doors.joined:
                 continue
             marks = Marks.of(replace(self.subject, name=child.name), key.columns, 1)
-            for row in rows.rows if all(child.column(name).is_supplied for name in key.columns) else ():
+            supplied = all(child.column(name).is_supplied for name in key.columns)
+            for row in (rows.spare or rows.rows)[-1:] if supplied else ():
                 for each in (*marks.rows, *marks.more)[:BELOW]:
                     try:
                         yield draft.insert(child.name, {**each, **key.referring(row)})
