@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from harness.catalog.model import ForeignKey, Table
-from harness.kinds.base import Draft, NewRow, Subject, Unreliable, Values, literal
+from harness.kinds.base import Draft, NewRow, Subject, Unreliable, Values, inserted, literal
 from harness.probes import Insert, claim_texts
 from harness.project import sql
 from harness.solver.existing import key_columns, normalized
@@ -155,12 +155,21 @@ class Owners:
         return OwnedRows(tuple(owners), tuple(rows), tuple(fresh), tuple(unowned), existing, tuple(spare))
 
     def draw_values(self, draft: Draft, count: int) -> list[dict[str, str]]:
-        """Draws ``count`` owners: different values of each variable, none of them empty."""
+        """Draws ``count`` owners: different values of each variable, none of them empty.
+
+        Of several variables some owners have all but one in common with the first: what looks at the others alone does
+        not tell them apart.
+        """
         drawn = {
             name: draft.draw(st.lists(scalar(kind).filter(bool), min_size=count, max_size=count, unique=True))
             for name, kind in self.types.items()
         }
-        return [{name: values[place] for name, values in drawn.items()} for place in range(count)]
+        owners = [{name: values[place] for name, values in drawn.items()} for place in range(count)]
+        if len(drawn) > 1 and draft.choose((True, False)):
+            for place, own in enumerate(owners[1:-1]):
+                name = [*drawn][place % len(drawn)]
+                owners[place + 1] = {**owners[0], name: own[name]}
+        return owners
 
     def _unowned(self, draft: Draft, subject: Subject, values: Bound) -> list[NewRow]:
         """Draws two rows without an owner: the columns that name it are NULL where they may be."""
@@ -214,7 +223,9 @@ class Owners:
         for column in self.owner_columns:
             above: NewRow = {} if column.child else {column.column: owner[column.variable]}
             for step, (_, key) in enumerate(reversed(column.path)):
-                parent = draft.insert_parent(key, above)
+                # Owners that have one variable in common have one parent.
+                there = next(inserted(draft, key.references, above), None) if above and len(self.types) > 1 else None
+                parent = there or draft.insert_parent(key, above)
                 if column.child is not None and step == 0:
                     _insert_membership(draft, column, parent, owner)
                 above = key.referring(parent)
