@@ -145,8 +145,9 @@ class Owners:
             for each, mark in zip(owners, new, strict=False)
         ]
         same = self.fixed(draft, owners[SPARE]) if more and len(owners) > SPARE else {}
-        several = not any({*each.columns} <= {*same} for each in self.table.unique_keys)
-        spare = [draft.insert(self.table.name, {**each, **same}) for each in (more if several else ())]
+        most = subject.pools.capacity(self.table, same)
+        room = len(more) if most is None else max(most - len(rows) - len(near) - len(fresh) - 2, 0)
+        spare = [draft.insert(self.table.name, {**each, **same}) for each in more[:room]]
         unowned = self._unowned(draft, subject, owners[-1]) if self.types else []
         draft.inserts += [Insert(self.table.name, row) for row in unowned[:1]]
         # Without variables all owners are the same: one is enough.
