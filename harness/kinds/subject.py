@@ -45,7 +45,7 @@ from harness.solver import Pools, Unfillable
 from harness.values.types import Unsupported
 
 D = TypeVar("D", bound="Scenario | Races")
-Build = Callable[[Draft], Iterable[Probe | Family]]
+ProbesOfDraft = Callable[[Draft], Iterable[Probe | Family]]
 ScenarioStrategy = st.SearchStrategy[Scenario]
 RacesStrategy = st.SearchStrategy[Races]
 
@@ -159,7 +159,7 @@ class Subject:
     def oracle(self) -> Oracle:
         return self.pools.oracle
 
-    def probes(self, build: Build, beside: Build = lambda _: ()) -> ScenarioStrategy:
+    def probes(self, build: ProbesOfDraft, beside: ProbesOfDraft = lambda _: ()) -> ScenarioStrategy:
         """Returns a strategy for scenarios of the rows that ``build`` inserts into a draft and the probes it yields.
 
         What ``beside`` inserts and yields is a scenario of its own, which may be refused.

@@ -79,7 +79,7 @@ class KnownRows:
         """Returns ``most`` calls of a routine, each with other arguments; those of a ``drawn`` number are like it."""
         keys, names = tuple(json_keys(routine.text)), tuple(each.name for each in self.table.columns)
         names = names if re.search(r"\bexecute\b", routine.text, re.IGNORECASE) else ()
-        said = Said(constants_of_bodies([routine.text]), keys, self._computed(routine), names)
+        said = Hinted(constants_of_bodies([routine.text]), keys, self._computed(routine), names)
         options = [self._values(each, said) for each in routine.arguments]
         for place, each in enumerate(routine.arguments):
             before = [other.base_name for other in routine.arguments[:place]].count(each.base_name)
@@ -98,7 +98,7 @@ class KnownRows:
         return [self._call(routine, values) for values in given]
 
     def _combinations(
-        self, columns: Sequence[Column], options: Sequence[Sequence[Passed]], said: Said, random: Random
+        self, columns: Sequence[Column], options: Sequence[Sequence[Passed]], said: Hinted, random: Random
     ) -> Iterator[tuple[Passed, ...]]:
         """Yields one value for each argument: those of one row, all combinations of few, and any two values of many."""
         if prod(map(len, options)) <= CALLS:
@@ -120,7 +120,7 @@ class KnownRows:
         columns: Sequence[Column],
         options: Sequence[Sequence[Passed]],
         place: int,
-        said: Said,
+        said: Hinted,
     ) -> Iterator[tuple[Passed, ...]]:
         """Yields the values of one row for the arguments; those named like none of its columns have wide ones first."""
         own = [self._own(each, place, said) for each in columns]
@@ -136,7 +136,7 @@ class KnownRows:
                     for column, fit, is_named, values in zip(columns, own, named, options, strict=True)
                 )
 
-    def _own(self, column: Column, place: int, said: Said) -> list[Passed]:
+    def _own(self, column: Column, place: int, said: Hinted) -> list[Passed]:
         """Returns the values of one row of others for an argument, what the function computes of it among the first."""
         fitting = self._fitting(column)
         found: list[Passed] = [self.others[place].get(name) for name in fitting]
@@ -179,7 +179,7 @@ class KnownRows:
         columns = ", ".join(f"{identifier(each.name)} {each.type}" for each in self.table.columns)
         return f"select * from {call}{f' as found ({columns})' if routine.is_bare else ''}"
 
-    def _values(self, column: Column, said: Said) -> list[Passed]:
+    def _values(self, column: Column, said: Hinted) -> list[Passed]:
         """Returns the values for an argument: of columns named like it, else first those that many rows pass."""
         of_rows, wide = self._of_rows(column, said), list(_WIDE.get(column.base_name, ()))
         table, parts = self.table.name, column.parts
@@ -207,7 +207,7 @@ class KnownRows:
         different = [*dict.fromkeys(found or candidates(column, said.constants, 2))]
         return [*different[:VALUES], None]
 
-    def _made(self, column: Column, said: Said) -> Iterator[str]:
+    def _made(self, column: Column, said: Hinted) -> Iterator[str]:
         """Yields what the function computes of rows of others, keys behind beginnings that it names, and beginnings."""
         yield from itertools.islice(self._computed_as(column, said.computed), OF_ROWS)
         if column.base_name in _FAMILIES[1]:
@@ -229,7 +229,7 @@ class KnownRows:
 
         return [each.name for each in sorted(fitting, key=rank)]
 
-    def _of_rows(self, column: Column, said: Said) -> list[str]:
+    def _of_rows(self, column: Column, said: Hinted) -> list[str]:
         """Returns the values of rows that fit an argument: of others first, and of columns named like it."""
         fitting, found = self._fitting(column), list[Passed]()
         for row in (*self.others, *self.own):
@@ -243,7 +243,7 @@ class KnownRows:
         likely = [each for each in found if each is not None]
         return [*dict.fromkeys(likely)][:OF_ROWS]
 
-    def _document(self, row: Values, said: Said) -> Any:
+    def _document(self, row: Values, said: Hinted) -> Any:
         """A JSON value with the keys that a function asks for, each with the value of the column named most like it."""
         document: Any = {}
         for path in said.keys:
@@ -253,8 +253,8 @@ class KnownRows:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What the text of a function says of its arguments: constants, keys of JSON, and values that were ``computed``.
+class Hinted:
+    """Constants and keys of JSON in the text of a function, and values that were ``computed`` of its expressions.
 
     ``names`` are those of the columns, where it computes statements.
     """

@@ -114,11 +114,7 @@ class RowsWithKey:
         changes = key_with_references(subject, columns, same)
         for other in others if subject.may_update(changes) else ():
             update = subject.update(other, changes)
-            on_update = Probe(update, refused, "same key on update", second, required=not existing)
-            yield on_update
-            # A trigger that looks for like rows meets the row itself, as it was before.
-            if subject.roles.may_disable_triggers and any("update" in each.events for each in subject.table.triggers):
-                yield replace(on_update, before="set local session_replication_role = replica")
+            yield from self._tried_twice(Probe(update, refused, "same key on update", second, required=not existing))
         for column in columns if room > 1 else ():
             if near := self._near(column, first, rows):
                 required = not implied_by and (len(columns) == 1 or column not in subject.table.foreign_columns)
@@ -126,6 +122,13 @@ class RowsWithKey:
                 aspect = f"another {column} accepted"
                 accepted = Probe(Insert(table, near), Accepted(1), aspect, value, required=required)
                 yield subject.varied(accepted, {*self.fixed, *present})
+
+    def _tried_twice(self, on_update: Probe) -> Iterator[Probe]:
+        """Yields an update to another's key, and again past triggers: one that looks for rows meets the old one."""
+        yield on_update
+        triggers = self.subject.table.triggers
+        if self.subject.roles.may_disable_triggers and any("update" in each.events for each in triggers):
+            yield replace(on_update, before="set local session_replication_role = replica")
 
     def _near(self, column: str, first: Values, rows: Sequence[Values]) -> NewRow | None:
         """Draws a row that has the key of the first but for one column; None if none was found."""
