@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import psycopg
+
 from harness.kinds.base import (
     Draft,
     Fact,
@@ -56,13 +58,12 @@ class DefaultKind(Kind):
             return None
         stored = identifier(column.name)
         value = f"({self.value}\n)::{column.type}"
-        stable = subject.oracle.scalar(table, f"({value})::text is not distinct from ({value})::text") == "true"
+        stable, default = self._evaluated(subject, value)
         holds = f"{stored}::text is not distinct from ({value})::text" if stable else f"{stored} is not null"
         meaning = f"{column.name} is {self.value}" if stable else f"{column.name} is not null"
 
         foreign = table.foreign_columns
         # Columns that rules tie to this one have to fit its default, and not a drawn value.
-        default = subject.oracle.scalar(table, value)
         fitting = self._tied_values(subject, default)
         # The parent that the default refers to has to exist; which one hangs on who writes where it is NULL here.
         known = stable and not (default is None and column.not_null)
@@ -79,6 +80,20 @@ class DefaultKind(Kind):
                 yield Probe(Insert(table.name, sent), Accepted(1), "value when omitted", "a row without it", then=then)
 
         return subject.probes(build)
+
+    def _evaluated(self, subject: Subject, value: str) -> tuple[bool, str | None]:
+        """Returns whether the default is always the same, and its value now.
+
+        One that reads a setting by which rows are written differs from row to row.
+        """
+        table = subject.table
+        try:
+            same = subject.oracle.scalar(table, f"({value})::text is not distinct from ({value})::text")
+            return same == "true", subject.oracle.scalar(table, value)
+        except psycopg.Error:
+            if subject.pools.hints(table.name).claims:
+                return False, None
+            raise
 
     def _tied_values(self, subject: Subject, value: str | None) -> list[NewRow]:
         """Returns the values of the columns that rules tie to this one, for a value of it; ``[{}]`` if there are none.

@@ -21,7 +21,7 @@ from harness.kinds.base import (
     show,
 )
 from harness.kinds.foreign_key_parts import nulls
-from harness.kinds.foreign_key_parts.actions import actions, where_cascades_meet
+from harness.kinds.foreign_key_parts.actions import actions, insert_default_parent, where_cascades_meet
 from harness.kinds.foreign_key_parts.facts import LAST_COLUMN, action, action_facts, in_words
 from harness.kinds.foreign_key_parts.periods import covers, period_probes
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
@@ -178,6 +178,8 @@ class ForeignKeyKind(Validatable):
 
         def build(draft: Draft) -> Iterator[Probe | Family]:
             draft.share_ancestors()
+            if reference.counts:
+                insert_default_parent(subject, draft, reference)
             fresh, missing = yield from self._orphans(subject, draft, reference)
             yield from actions(subject, draft, reference)
             if periods:

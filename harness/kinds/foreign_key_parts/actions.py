@@ -23,8 +23,7 @@ def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Pr
     """
     if not reference.counts:
         return
-    if "set default" in (reference.on_delete, reference.on_update):
-        _insert_default_parent(subject, draft, reference)
+    insert_default_parent(subject, draft, reference)
     values = subject.pools.hints(reference.child.name).parent_values(reference.key.columns)
     others = [draw_child(subject, draft, reference, reference.draw_parent(draft, values)[1])]
     for count in reference.counts:
@@ -71,8 +70,10 @@ def where_cascades_meet(subject: Subject, draft: Draft, reference: Reference) ->
     )
 
 
-def _insert_default_parent(subject: Subject, draft: Draft, reference: Reference) -> None:
-    """Inserts the parent that SET DEFAULT makes children refer to, unless the defaults are NULL."""
+def insert_default_parent(subject: Subject, draft: Draft, reference: Reference) -> None:
+    """Inserts the parent that SET DEFAULT makes children refer to, unless the defaults are NULL, or it is there."""
+    if "set default" not in (reference.on_delete, reference.on_update):
+        return
     defaults = {to: reference.child.column(name).default or "null" for name, to in reference.key.pairs}
     key = {to: subject.oracle.scalar(reference.child, default) for to, default in defaults.items()}
     name = reference.parent.name
