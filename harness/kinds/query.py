@@ -114,7 +114,7 @@ class QueryKind(ActsAsRoles):
                 fresh[table.name].append(draw_reachable(roles[table.name], draft, draft.row, table.name, filled))
             existing = list(draft.inserts)
             writes = QueryWrites(subject, draft, self._condition, columns)
-            yield Probe(Execute("select"), AcceptedOrRefused(), "generated rows", "generated rows", then=then)
+            yield self._of_rows()
             for table in tables:
                 for write in writes.of(table, fresh[table.name][0], existing):
                     required = write.command.startswith("insert")
@@ -131,6 +131,11 @@ class QueryKind(ActsAsRoles):
 
         return subject.scenarios(scenario)
 
+    def _of_rows(self) -> Probe:
+        """Returns the question whether the query finds anything among rows that stand, before anything is written."""
+        then = Postcondition(f"select {self._found()}", NOTHING, "the query finds")
+        return Probe(Execute("select"), AcceptedOrRefused(), "generated rows", "generated rows", then=then)
+
     def _sequences(
         self, draft: Draft, sequences: Sequences, roles: Mapping[TableName, Sequence[ActingRole]]
     ) -> Scenario:
@@ -139,11 +144,13 @@ class QueryKind(ActsAsRoles):
         Each write is of one of the ``roles``, if there are any, with claims that reach its row. Of the rows before
         them any may be refused: what triggers think of drawn rows is not theirs to show.
         """
-        taken = "case when current_setting('harness.taken', true) = 'none' then 'every write refused'"
-        then = Postcondition(
-            f"select {taken} else {self._found()} end", NOTHING, "the query finds", idle="every write refused"
-        )
-        settled, probes = settle(sequences.subject.catalog), []
+        unset = "current_setting('harness.taken', true) = 'none' or current_setting('harness.before', true) = 'true'"
+        asked = f"select case when {unset} then 'every write refused' else {self._found()} end"
+        then = Postcondition(asked, NOTHING, "the query finds", idle="every write refused")
+        settled = settle(sequences.subject.catalog)
+        # What only policies refuse to roles, the rows before may have: that is no fault of a write.
+        before = f"select set_config('harness.before', exists({self.finds_none}\n)::text, true)" if self.as_ else None
+        probes = [] if self.as_ else [self._of_rows()]
         by_roles = WritesByRoles(roles, draft, random.Random(sequences.seed))
         for number, drawn in enumerate(sequences.of(draft)):
             writes = by_roles.of(drawn) if self.as_ else drawn
@@ -151,7 +158,8 @@ class QueryKind(ActsAsRoles):
             steps = Steps(tuple(write.statement for write in writes), words, self.finds_none, settled)
             aspect = f"sequence {number}"
             if writes:
-                probes.append(Probe(steps.skipping, AcceptedOrRefused(), aspect, str(steps), then=then, required=False))
+                probe = Probe(steps.skipping, AcceptedOrRefused(), aspect, str(steps), then=then, required=False)
+                probes.append(replace(probe, before=before))
         return Scenario((*draft.inserts, *sequences.more), tuple(probes), optional="row by row")
 
     @property

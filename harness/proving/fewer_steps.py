@@ -37,18 +37,18 @@ def with_plain_rows(setup: Setup, fails: Callable[[Setup], F | None], first: F) 
 def fewer_steps(failure: Failure, again: Callable[[Failure], Failure | None]) -> Failure:
     """Returns the failure with the fewest writes that were found; ``again`` is how a failure fails now, if it does."""
     steps = steps_of(failure.probe)
-    if steps is None:
-        return failure
 
     def same(tried: Failure) -> Failure | None:
         found = again(tried)
         return found if found is not None and found.probe.aspect == failure.probe.aspect else None
 
-    def tried(steps: Steps, statement: Execute) -> Failure | None:
-        return same(replace(failure, probe=replace(failure.probe, statement=statement, value=str(steps))))
-
     first = failure
     failure = with_plain_rows(first.setup, lambda setup: same(replace(first, setup=setup)), first)
+    if steps is None:
+        return failure
+
+    def tried(steps: Steps, statement: Execute) -> Failure | None:
+        return same(replace(failure, probe=replace(failure.probe, statement=statement, value=str(steps))))
 
     shorter = True
     while shorter:
