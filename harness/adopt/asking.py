@@ -18,6 +18,7 @@ from harness.describe import TRUE, CheckEntry, said
 from harness.inference import policy_claims
 from harness.kinds.base import Subject, Unreliable
 from harness.kinds.privileges_parts.statements import held_by_policies
+from harness.kinds.row_access.database_code import asked_by_policies
 from harness.kinds.row_access.reachable import owner_columns, reached_by
 from harness.kinds.row_security import RowSecurityKind
 from harness.project.keys import FrozenDict
@@ -111,6 +112,8 @@ def _claims(subject: Subject, roles: Sequence[str]) -> Mapping[str, Any]:
         found = [each for each, score in zip(found, scores, strict=True) if score and score == max(scores)]
     if found:
         return found[0]
+    if asked_by_policies(subject) == {subject.table.name}:
+        return {}
     searched = [*policy_claims.of_others(subject.pools, subject.table)][:SEARCHED]
     return next((claims for claims in searched if all(_found(subject, role, claims) for role in roles)), {})
 

@@ -167,6 +167,10 @@ class ForeignKey(Constraint):
         """Each column that equals the one that it refers to: all but a period, which has to be covered."""
         return self.pairs[:-1] if self.period else self.pairs
 
+    def is_part_of(self, other: ForeignKey) -> bool:
+        """Whether another key refers to the same row by the same columns and by more."""
+        return self.references == other.references and {*self.pairs} < {*other.pairs}
+
     def referenced(self, row: Mapping[str, str | None]) -> dict[str, str | None]:
         """The values that a row refers to, by the columns of the referenced table; a period is none of them."""
         return {to: _plain(row.get(own)) for own, to in self.equal_pairs}

@@ -76,13 +76,13 @@ class ColumnValues:
             self._taken(table, key, columns).add(_key(row, columns))
         self._graph.add(table.name, row)
 
-    def other_value(self, table: Table, column: str, row: Values) -> str | None:
-        """A value other than the row's own, with which the row keeps all rules."""
+    def other_value(self, table: Table, column: str, row: Values, also: tuple[str, ...] = ()) -> str | None:
+        """A value other than the row's own, with which the row keeps all rules and the predicates ``also``."""
         taken = {normalized(row[column])}
         if any(columns == (column,) for _, columns in self._pools.keys(table)):
             taken |= {normalized(each.get(column)) for each in self._graph.rows(table.name)}
         options = itertools.chain(self._one_draw(table, column), self._several_numbers(table, column))
-        found = self._untaken(table, column, row, taken, self._pools.of(table), options)
+        found = self._untaken(table, column, row, taken, self._pools.of(table, also), options)
         return found if found is not None else reject()
 
     def missing_key(self, table: Table, column: str, row: Values, parent: Table, referenced: str) -> str | None:

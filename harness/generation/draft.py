@@ -165,9 +165,9 @@ class Draft:
         """All rows of a table that were drawn, also those that only a probe inserts."""
         return self._graph.rows(table)
 
-    def other_value(self, table: TableName, column: str, row: Values) -> str | None:
-        """A value of a column other than the row's own, with which the row keeps all rules."""
-        return self._values.other_value(self._catalog.table(table), column, row)
+    def other_value(self, table: TableName, column: str, row: Values, also: tuple[str, ...] = ()) -> str | None:
+        """A value of a column other than the row's own, with which the row keeps all rules and ``also``."""
+        return self._values.other_value(self._catalog.table(table), column, row, also)
 
     def missing_key(self, table: TableName, column: str, row: Values, parent: TableName, referenced: str) -> str | None:
         """A value with which a row keeps the rules, and that no row of the parent can have; None if there is none."""

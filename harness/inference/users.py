@@ -5,10 +5,8 @@ Not here: statements with these settings (``generation/users.py``).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import psycopg
 
@@ -20,6 +18,7 @@ from harness.probes import UNTRIED, Insert, ServerError, SqlStatement, claim_var
 from harness.project import sql
 from harness.solver.pools import Pools
 from harness.solver.row_hints import RowHints
+from harness.values.json_keys import json_paths, within
 
 SAMPLES = ("7919", "00000000-0000-4000-8000-000000007919", "1", "true", "2000-01-01")
 """Values that one or another type can have, where any value of a setting will do: no drawn key is one by chance."""
@@ -29,9 +28,6 @@ TOGETHER = 60
 
 LITERALS = 12
 """Constants of the functions that are tried as values of a setting."""
-
-_KEYS = re.compile(r"((?:->\s*'\w+'\s*)*)->>\s*'(\w+)'|#>>\s*'\{([\w,]+)\}'")
-"""Keys by which a text is taken out of a JSON value."""
 
 
 def user(case: Case) -> RowHints | None:
@@ -125,22 +121,11 @@ def claims_read(pools: Pools, table: Table, bodies: Sequence[str], values: Itera
     text, known = "\n".join(bodies), pools.hints(table.name).claims
     read = (each.name for each in pools.catalog.settings if each.read and each.name)
     settings = [name for name in read if f"'{name}'" in text.lower()]
-    paths = dict.fromkeys(
-        (*re.findall(r"'(\w+)'", above), last) if last else (*listed.split(","),)
-        for above, last, listed in _KEYS.findall(text)
-    )
+    paths = json_paths(text)
     for value in values if settings else ():
         for name in settings:
-            yield from (RowHints(claims={name: _within(known.get(name), path, value)}) for path in paths)
+            yield from (RowHints(claims={name: within(known.get(name), path, value)}) for path in paths)
         yield from (RowHints(claims={name: value}) for name in settings)
-
-
-def _within(known: Any, path: Sequence[str], value: str) -> Any:
-    """A value at the end of the keys of a path, beside what is known already."""
-    if not path:
-        return value
-    others = known if isinstance(known, Mapping) else {}
-    return {**others, path[0]: _within(others.get(path[0]), path[1:], value)}
 
 
 def _values(case: Case) -> Iterator[str]:

@@ -7,7 +7,7 @@ Not here: the decision what a reply says of a check (``proving/attribution.py``)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
@@ -16,7 +16,6 @@ from harness.generation.draft import Draft
 from harness.grammar import quoted
 from harness.kinds.subject import (
     Begun,
-    DoorProbes,
     Fact,
     RacesStrategy,
     RowPair,
@@ -71,6 +70,20 @@ __all__ = [
     "shorten",
     "show",
 ]
+
+
+@dataclass(frozen=True)
+class DoorProbes:
+    """Scenarios whose probes use doors, each named by the aspect: what a role can use besides the check's table.
+
+    ``through`` are the doors that are meant, each with its words and what tells it by an aspect. ``keys`` are those of
+    which it is worth a hint that they tell of rows of others. ``notes`` say what is not tried.
+    """
+
+    scenarios: ScenarioStrategy
+    through: Mapping[str, Callable[[str], bool]]
+    keys: Collection[str] = ()
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

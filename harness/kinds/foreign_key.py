@@ -21,7 +21,7 @@ from harness.kinds.base import (
     show,
 )
 from harness.kinds.foreign_key_parts import nulls
-from harness.kinds.foreign_key_parts.actions import actions
+from harness.kinds.foreign_key_parts.actions import actions, where_cascades_meet
 from harness.kinds.foreign_key_parts.facts import LAST_COLUMN, action, action_facts, in_words
 from harness.kinds.foreign_key_parts.periods import covers, period_probes
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
@@ -184,7 +184,7 @@ class ForeignKeyKind(Validatable):
                 yield from period_probes(subject, draft, reference, draft.choose(periods))
             yield from self._half_orphans(draft, reference, fresh, missing)
 
-        return subject.probes(build)
+        return subject.probes(build, lambda draft: where_cascades_meet(subject, draft, reference))
 
     def races(self, subject: Subject) -> RacesStrategy:
         """Draws races of the deletion of a parent, and of a change of its key, with a new child and one that moves.

@@ -20,6 +20,7 @@ from harness.kinds.base import (
     qualified,
 )
 from harness.kinds.query_parts.aims import Aims
+from harness.kinds.query_parts.by_roles import WritesByRoles
 from harness.kinds.query_parts.sequences import Sequences
 from harness.kinds.query_parts.story import MORE
 from harness.kinds.query_parts.writes import QueryWrites, Write, pairs_of_writes, similar_rows
@@ -67,8 +68,8 @@ class QueryKind(ActsAsRoles):
 
     `concurrently: true`: it finds nothing either after two such writes in two transactions at once, with others
     committed ahead of them. Those pairs are tried most that break the query while no trigger looks at them. With `as`
-    these roles write, with `claims`, each to rows that it reaches, one write at a time; the connection's user, for whom
-    no policy holds, asks the query.
+    these roles write, with `claims`, each to rows that it reaches; the connection's user, for whom no policy holds,
+    asks the query.
     """
 
     scopes = ("table", "module")
@@ -103,7 +104,7 @@ class QueryKind(ActsAsRoles):
         roles = {table.name: self._writing_roles(subject, table) for table in tables}
         if self.as_ and not any(roles.values()):
             raise Unreliable(f"{', '.join(self.as_)} may write to no table that the query names")
-        aims = None if self.as_ else Aims.of(subject, tables, self._condition, self.finds_none)
+        aims = Aims.of(subject, tables, self._condition, self.finds_none)
 
         def build(draft: Draft, fresh: Mapping[TableName, list[NewRow]]) -> Iterator[Probe]:
             for table in tables:
@@ -125,22 +126,27 @@ class QueryKind(ActsAsRoles):
         def scenario(draft: Draft) -> Scenario:
             fresh: dict[TableName, list[NewRow]] = {table.name: [] for table in tables}
             probes = tuple(build(draft, fresh))
-            besides = () if aims is None else (self._sequences(draft, Sequences.on(draft, aims, fresh)),)
-            return Scenario((*draft.inserts,), probes, besides=besides)
+            sequences = self._sequences(draft, Sequences.on(draft, aims, fresh), roles)
+            return Scenario((*draft.inserts,), probes, besides=(sequences,))
 
         return subject.scenarios(scenario)
 
-    def _sequences(self, draft: Draft, sequences: Sequences) -> Scenario:
+    def _sequences(
+        self, draft: Draft, sequences: Sequences, roles: Mapping[TableName, Sequence[ActingRole]]
+    ) -> Scenario:
         """Returns sequences of writes; after each write that is accepted the query is asked.
 
-        Of the rows before them any may be refused: what triggers think of drawn rows is not theirs to show.
+        Each write is of one of the ``roles``, if there are any, with claims that reach its row. Of the rows before
+        them any may be refused: what triggers think of drawn rows is not theirs to show.
         """
         taken = "case when current_setting('harness.taken', true) = 'none' then 'every write refused'"
         then = Postcondition(
             f"select {taken} else {self._found()} end", NOTHING, "the query finds", idle="every write refused"
         )
         settled, probes = settle(sequences.subject.catalog), []
-        for number, writes in enumerate(sequences.of(draft)):
+        by_roles = WritesByRoles(roles, draft, random.Random(sequences.seed))
+        for number, drawn in enumerate(sequences.of(draft)):
+            writes = by_roles.of(drawn) if self.as_ else drawn
             words = tuple(map(str, writes))
             steps = Steps(tuple(write.statement for write in writes), words, self.finds_none, settled)
             aspect = f"sequence {number}"

@@ -217,5 +217,5 @@ class RowSecurityKind(Kind):
         variables += claim_variables(self.claims or {})
         owners = Owners.of(subject, predicates, tuple(dict.fromkeys(variables)), self.variables or {})
         # Without variables, rows that contain the texts of the claims are the most likely ones to be seen.
-        like = () if variables or says(self.sees, "true") else owners.rows_like(subject, self.claims or {})
+        like = () if variables or says(self.sees, "true") else owners.rows_like(subject, self.claims or {}, self.sees)
         return owners, like

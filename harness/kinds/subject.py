@@ -7,7 +7,7 @@ Not here: how the rows are drawn (``generation``), and the verdict (``proving``)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -45,6 +45,7 @@ from harness.solver import Pools, Unfillable
 from harness.values.types import Unsupported
 
 D = TypeVar("D", bound="Scenario | Races")
+ProbesOfDraft = Callable[[Draft], Iterable[Probe | Family]]
 ScenarioStrategy = st.SearchStrategy[Scenario]
 RacesStrategy = st.SearchStrategy[Races]
 
@@ -103,20 +104,6 @@ class Begun:
 
 
 @dataclass(frozen=True)
-class DoorProbes:
-    """Scenarios whose probes use doors, each named by the aspect: what a role can use besides the check's table.
-
-    ``through`` are the doors that are meant, each with its words and what tells it by an aspect. ``keys`` are those of
-    which it is worth a hint that they tell of rows of others. ``notes`` say what is not tried.
-    """
-
-    scenarios: ScenarioStrategy
-    through: Mapping[str, Callable[[str], bool]]
-    keys: Collection[str] = ()
-    notes: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
 class Subject:
     """The table or module that a check is about, with everything that a kind needs to examine it.
 
@@ -172,12 +159,17 @@ class Subject:
     def oracle(self) -> Oracle:
         return self.pools.oracle
 
-    def probes(self, build: Callable[[Draft], Iterable[Probe | Family]]) -> ScenarioStrategy:
-        """Returns a strategy for scenarios of the rows that ``build`` inserts into a draft and the probes it yields."""
+    def probes(self, build: ProbesOfDraft, beside: ProbesOfDraft = lambda _: ()) -> ScenarioStrategy:
+        """Returns a strategy for scenarios of the rows that ``build`` inserts into a draft and the probes it yields.
+
+        What ``beside`` inserts and yields is a scenario of its own, which may be refused.
+        """
 
         def scenario(draft: Draft) -> Scenario:
-            probes = tuple(build(draft))
-            return Scenario(tuple(draft.inserts), probes)
+            whole = Scenario(probes=tuple(build(draft)), setup=tuple(draft.inserts))
+            further = tuple(beside(draft))
+            others = Scenario(tuple(draft.inserts), further, optional="as a whole")
+            return replace(whole, besides=(others,)) if further else whole
 
         return self.scenarios(scenario)
 

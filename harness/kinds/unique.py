@@ -162,19 +162,21 @@ class UniqueKind(Kind):
             constraint = self._constraint(subject.table.name)
             return subject.probes(overlaps(subject, self.unique, constraint, self._heirs(subject)))
         inside, outside, never_inside = sides(subject, self.where)
+        also = self._with_member(subject)
         refused = self._refused(subject.table.name)
         nullable = [name for name in deciding_key_columns(subject, self.unique) if may_be_null(subject, name)]
         with_null: list[NewRow] = [{name: None} for name in self.unique if name in nullable]
         if none := null_columns(subject, self.unique, nullable):
             with_null.append(none)
-        same_by_expression = same_key_pairs(subject, self.unique)
+        # Of values with the same key one may be outside of `where`.
+        same_by_expression = [] if also and self.where else same_key_pairs(subject, self.unique)
         if room_for_rows(subject) == 1:
             # Each of these is about a second row.
             with_null, same_by_expression, outside = [], [], []
         refused_null = refused if self.nulls == "not distinct" else Accepted(1)
 
         def build(draft: Draft) -> Iterator[Probe | Family]:
-            rows = self._draw_side(subject, draft, inside, never_inside)
+            rows = self._draw_side(subject, draft, inside, never_inside, also)
             existing = []
             if free := [each for each in same_by_expression if not {*each[0]} & {*rows.fixed}]:
                 resident, probe = self._by_expression(rows, draft.choose(free))
@@ -190,14 +192,14 @@ class UniqueKind(Kind):
             if outside:
                 yield from self._draw_side(subject, draft, outside, inside).twice(Accepted(1), "outside of where")
             if self._heirs(subject):
-                yield from self._in_heirs(self._draw_side(subject, draft, inside, never_inside))
+                yield from self._in_heirs(self._draw_side(subject, draft, inside, never_inside, also))
 
         return subject.probes(build)
 
     def _in_heirs(self, rows: RowsWithKey) -> Iterator[Probe]:
         """Yields rows with the same key in a table that inherits from this one."""
         subject, draft = rows.subject, rows.draft
-        row = draft.row(subject.table.name, rows.fixed, (*rows.present, *rows.columns))
+        row = draft.row(subject.table.name, rows.fixed, (*rows.present, *rows.columns), rows.also)
         key = inheritance.part(row, rows.columns)
         values = {**inheritance.part(row, deciding_columns(subject.table, self.where or "true")), **key}
         yield from inheritance.two_rows(subject, draft, (values, values), show(key), self._watch(subject))
@@ -224,14 +226,14 @@ class UniqueKind(Kind):
         if self.without_overlaps:
             return of_key(subject, self.unique, self._constraint(table.name), self._heirs(subject)).races()
         inside, _, never_inside = sides(subject, self.where)
-        watch = self._watch(subject)
+        watch, also = self._watch(subject), self._with_member(subject)
 
         def build(draft: Draft) -> Races:
-            rows = self._draw_side(subject, draft, inside, never_inside)
+            rows = self._draw_side(subject, draft, inside, never_inside, also)
             fixed, present = rows.fixed, (*rows.present, *rows.columns)
-            others = [draft.insert(table.name, fixed, present) for _ in range(2)]
-            one = draft.row(table.name, fixed, present)
-            give_own_keys(subject, draft, self.unique, [*others, one])
+            others = [draft.insert(table.name, fixed, present, also) for _ in range(2)]
+            one = draft.row(table.name, fixed, present, also)
+            give_own_keys(subject, draft, self.unique, [*others, one], also)
             key = {column: one[column] for column in rows.columns}
             same = draft.row(table.name, {**fixed, **key}, present)
             inserts = [Insert(table.name, row) for row in (one, same)]
@@ -247,10 +249,26 @@ class UniqueKind(Kind):
 
         return subject.scenarios(build)
 
+    def _with_member(self, subject: Subject) -> tuple[str, ...]:
+        """Returns predicates of rows that a key on a part of a JSON document is about: few drawn documents have it."""
+        table = subject.table
+        parts = [
+            each
+            for each in map(element, expressions(self.unique))
+            if any(table.column(name).is_json for name in deciding_columns(table, each))
+        ]
+        also = (*(f"{each} is not null" for each in parts), *([f"({self.where}\n) is true"] if self.where else []))
+        return also if parts and subject.can_have_rows(also) else ()
+
     def _draw_side(
-        self, subject: Subject, draft: Draft, sides: Sequence[NewRow], other_side: Sequence[NewRow]
+        self,
+        subject: Subject,
+        draft: Draft,
+        sides: Sequence[NewRow],
+        other_side: Sequence[NewRow],
+        also: tuple[str, ...] = (),
     ) -> RowsWithKey:
-        """Chooses values of the columns in ``where``, and draws rows with them.
+        """Chooses values of the columns in ``where``, and draws rows with them that keep the predicates ``also``.
 
         Columns of keys and foreign keys are only not NULL, for each row needs its own value there, unless another
         value would put the row on the other side.
@@ -260,10 +278,12 @@ class UniqueKind(Kind):
         present = tuple(
             column
             for column, value in chosen.items()
-            if column in own and value is not None and not any(_turns(column, chosen, other) for other in other_side)
+            if column in own
+            and value is not None
+            and (also or not any(_turns(column, chosen, other) for other in other_side))
         )
         fixed = {column: value for column, value in chosen.items() if column not in present}
-        return RowsWithKey(subject, draft, self.unique, fixed, present)
+        return RowsWithKey(subject, draft, self.unique, fixed, present, also)
 
 
 def _turns(column: str, one: NewRow, other: NewRow) -> bool:

@@ -57,7 +57,8 @@ class BatchEncoder:
     def _scenario(self, scenario: Scenario) -> str:
         """``{"base": {table: row}, "setup": [step, …], "probes": [[step, settings, then, before], …]}``
 
-        It has ``"waits"`` where deferred constraints are not to be checked before the probes.
+        It has ``"waits"`` where deferred constraints are not to be checked before the probes, and ``"unsettled"``
+        where they are not before the postconditions either.
         """
         bases: dict[TableName, Values] = {}
         for statement in _statements(scenario):
@@ -76,7 +77,8 @@ class BatchEncoder:
             self._family(probe, bases) if isinstance(probe, Family) else self._probe(probe, bases)
             for probe in scenario.probes
         )
-        waits = ',"waits":true' if scenario.waits else ""
+        waits = ',"waits":true' if scenario.waits or scenario.unsettled else ""
+        waits += ',"unsettled":true' if scenario.unsettled else ""
         return f'{{"base":{{{base}}},"setup":[{setup}],"probes":[{probes}]{waits}}}'
 
     def _probe(self, probe: Probe, bases: Bases) -> str:

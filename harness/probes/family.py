@@ -114,13 +114,15 @@ def _with(statement: Insert | Update, changes: Values) -> Insert | Update:
 class Scenario:
     """The ``setup`` inserts the rows that each probe finds; probes do not see one another.
 
-    If it ``waits``, deferred constraints are not checked before a probe has added its row. Scenarios ``besides`` are
-    made of the same draw. One that is ``optional`` says nothing where its rows are refused, as a whole or each.
+    If it ``waits``, deferred constraints are not checked before a probe has added its row; if it is ``unsettled``, only
+    after the probe's postcondition. Scenarios ``besides`` are made of the same draw. One that is ``optional`` says
+    nothing where its rows are refused, as a whole or each.
     """
 
     setup: tuple[SqlStatement, ...]
     probes: tuple[Probe | Family, ...]
     waits: bool = field(default=False, kw_only=True)
+    unsettled: bool = field(default=False, kw_only=True)
     optional: Literal["", "as a whole", "row by row"] = field(default="", kw_only=True)
     besides: tuple[Scenario, ...] = field(default=(), kw_only=True)
 

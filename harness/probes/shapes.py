@@ -90,13 +90,15 @@ begin
                     harness_phase := 'statement';
                     {dispatch}
                     get diagnostics changed = row_count;
-                    {immediate}
+                    {early}
                     if jsonb_typeof(harness_probe -> 2) = 'string' then
                         harness_phase := 'then';
                         perform set_config('role', 'none', true);
                         perform set_config('harness.changed', changed::text, true);
                         execute harness_probe ->> 2 into found_then;
+                        harness_phase := 'statement';
                     end if;
+                    {immediate}
                     raise exception using errcode = 'HX001';
                 exception
                     when sqlstate 'HX001' then null;
@@ -211,6 +213,7 @@ class Shapes:
             bases="\n            ".join(bases),
             dispatch=self._dispatch(),
             lost=self._lost(),
+            early=f"if not harness_scenario ? 'unsettled' then {immediate} end if;" if immediate else "",
             immediate=immediate,
             settle=settled,
             settle_rows=f"member := {AT_COMMIT}; {settled} member := null;" if settled else "",

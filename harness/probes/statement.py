@@ -199,6 +199,15 @@ def assume(settings: Mapping[str, str], until: Literal["transaction", "session"]
         yield f"select set_config({literal(setting).strip()}, {literal(value).strip()}, {local})"
 
 
+NO_ROLE = "select set_config('role', 'none', true)"
+"""Ends what :func:`assume` makes of a role: the role that the tool is connected as goes on."""
+
+
+def assuming(settings: Mapping[str, str], statement: Insert | Update | Delete) -> Execute:
+    """Returns a write with settings of its own, after which no role is assumed any more."""
+    return Execute(";\n".join((*assume(settings), statement.sql, NO_ROLE)), instead_of=statement)
+
+
 def condition(key: Values) -> str:
     """The WHERE clause for the row with these values; without values for every row."""
     if not key:

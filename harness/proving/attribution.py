@@ -186,9 +186,7 @@ class Attribution:
             place: cause
             for place, cause in found.items()
             if not failed
-            or not (
-                (met.rules and _of_trigger(failed[place].expected)) or isinstance(failed[place].expected, NotDenied)
-            )
+            or not ((met.rules and of_trigger(failed[place].expected)) or isinstance(failed[place].expected, NotDenied))
         }
 
     def narrowed(
@@ -229,7 +227,7 @@ class Attribution:
         return [place for place, each in enumerate(verdicts) if each in (Verdict.AS_EXPECTED, Verdict.MASKED)]
 
 
-def _of_trigger(expected: Expected) -> bool:
+def of_trigger(expected: Expected) -> bool:
     """Whether a trigger is expected to refuse; a lack of privilege is not its word, and a rule may come before it."""
     if not isinstance(expected, Refused) or expected.constraint is not None or expected.column is not None:
         return False

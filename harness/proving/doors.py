@@ -28,6 +28,7 @@ from harness.probes import (
     TimedOut,
 )
 from harness.proving.attribution import Verdict, judge
+from harness.proving.door_messages import DoorMessages
 from harness.proving.effort import Effort
 from harness.proving.examiner import Failure
 from harness.proving.fewer_rows import FewerRows
@@ -51,6 +52,7 @@ DOOR_MILLISECONDS = 1000
 
 
 NOT_TRIED = "not tried: what else the role can use"
+NOT_COMPARED = "not compared with what comes back without rows of others"
 
 
 @dataclass
@@ -72,6 +74,7 @@ class DoorTrial:
     """
 
     session: Session
+    messages: DoorMessages
     endless: set[str]
     probes: int = 0
     opened: dict[str, Failure] = field(default_factory=dict)
@@ -109,7 +112,10 @@ class DoorTrial:
             return answer
         self.probes += len(probes)
         for probe, reply in zip(probes, answer, strict=True):
-            self._book(probe.aspect, Failure(scenario.setup, probe, reply, scenario.waits))
+            seen = self.messages.seen(probe, reply)
+            tried = Failure(scenario.setup, probe, seen, scenario.waits, in_message=seen is not reply)
+            self._book(probe.aspect, tried)
+        self.messages.shown.clear()
         return None
 
     def _book(self, door: str, tried: Failure) -> None:
@@ -128,9 +134,12 @@ class DoorTrial:
     def again(self, failure: Failure) -> Failure | None:
         """Uses an open door once more with other rows; None if it is not open then."""
         with suppress(TimedOut, Interference):
+            self.messages.shown.clear()
             answer = self.session.replies(Scenario(failure.setup, (failure.probe,), waits=failure.waits))
-            if not isinstance(answer, ServerError) and is_open(failure.probe, answer[0]):
-                return replace(failure, reply=answer[0])
+            if not isinstance(answer, ServerError):
+                reply = self.messages.seen(failure.probe, answer[0])
+                if is_open(failure.probe, reply):
+                    return replace(failure, reply=reply, in_message=reply is not answer[0])
         return None
 
 
@@ -143,9 +152,10 @@ def try_doors(check: DeclaredCheck, subject: Subject, database: ProverDatabase, 
     doors = check.rule.doors(subject)
     if doors is None:
         return DoorFindings()
-    with database.quick_session(min(effort.timeout, DOOR_MILLISECONDS)) as session:
+    messages = DoorMessages()
+    with database.quick_session(min(effort.timeout, DOOR_MILLISECONDS), messages.hear) as session:
         try:
-            return _tried(check, doors, DoorTrial(session, database.endless), database.catalog, effort)
+            return _tried(check, doors, DoorTrial(session, messages, database.endless), database.catalog, effort)
         except (Unfillable, Unsupported) as reason:
             return DoorFindings(notes=[f"{NOT_TRIED}: {reason}"])
 
@@ -174,6 +184,8 @@ def _notes(trial: DoorTrial, why: ServerError | None, keys: Collection[str]) -> 
     errors = {door: error for door, error in trial.refused.items() if door not in {*trial.passed, *trial.opened}}
     if errors:
         yield f"never got through: {', '.join(f'{door} ({error})' for door, error in sorted(errors.items()))}"
+    for why_kept, doors in grouped((each, door) for door, each in trial.messages.kept.items()).items():
+        yield f"{NOT_COMPARED}, which cannot be deleted ({why_kept}): {', '.join(doors)}"
     if hints := [key for key in trial.hints if key in keys]:
         yield f"hint: a key that is taken tells that another owner has a row with it: {', '.join(hints)}"
 

@@ -11,12 +11,15 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from hypothesis import Phase
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
+from harness.kinds.base import Begun
+from harness.probes.family import Scenario
 from harness.probes.reply import Interference
 from harness.values.examples import draw
 
@@ -25,6 +28,16 @@ F = TypeVar("F")
 
 SHRINKING = 10.0
 """Seconds after which the smallest case found so far is good enough."""
+
+
+def changed(
+    stated: st.SearchStrategy[Scenario] | Begun, change: Callable[[Scenario], Scenario]
+) -> st.SearchStrategy[Scenario] | Begun:
+    """The same scenarios, drawn as before, and each changed then."""
+    if isinstance(stated, Begun):
+        build = stated.build
+        return replace(stated, build=lambda pair: change(build(pair)))
+    return stated.map(change)
 
 
 class _Wrong(Exception):

@@ -33,6 +33,7 @@ from harness.probes import (
 )
 from harness.proving.attribution import Attribution, Verdict
 from harness.proving.causes import Cause
+from harness.proving.committed_rows import CommittedRows, is_in_doubt
 
 SETUP = "setup"
 """The aspect of the rows that are inserted before any probe."""
@@ -49,6 +50,8 @@ class Failure:
     """Whether a row of the setup waits for the probe's row."""
     because: str = ""
     """The other declaration that it contradicts, in words."""
+    in_message: bool = False
+    """Whether only a message of the server shows it, which no script gets."""
 
 
 @dataclass
@@ -73,6 +76,14 @@ class Trial:
     setup_refused: ServerError | None = None
     doubts: dict[str, Failure] = field(default_factory=dict)
     failure: Failure | None = None
+    confirmed: set[str] = field(default_factory=set)
+    """Aspects that a foreign key hid on committed rows, too."""
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether triggers, or rules declared elsewhere, refused all that would have shown an aspect."""
+        aspects = self.causes.keys() - self.shown - {SETUP}
+        return bool(aspects) or (self.setup_refused is not None and not self.shown)
 
     def add_cause(self, aspect: str, cause: Cause | None) -> None:
         if cause is not None:
@@ -104,10 +115,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Examiner:
-    """Judges the answers to scenarios, and books them in a trial."""
+    """Judges the answers to scenarios, and books them in a trial; some are asked for again on ``committed`` rows."""
 
     session: ScenarioRunner
     attribution: Attribution
+    committed: CommittedRows | None = None
 
     def try_alone(self, scenario: Scenario, shown: str | None = None) -> Failure | None:
         """Tries one scenario, after an aspect was ``shown`` by others; returns its first failure."""
@@ -120,12 +132,28 @@ class Examiner:
         if isinstance(answer, ServerError):
             return self._book_setup(trial, scenario, answer)
         tried = (
-            Failure(scenario.setup, each, reply, scenario.waits)
+            Failure(scenario.setup, each, self._without_doubt(trial, scenario, each, reply), scenario.waits)
             for probe, found in zip(scenario.probes, answer, strict=True)
             for each, reply in trial.replies(probe, found)
         )
         failures = [each for each in tried if self._book_probe(trial, each) is Verdict.WRONG]
         return self._first_unexplained(trial, scenario, failures) if failures else None
+
+    def _without_doubt(self, trial: Trial, scenario: Scenario, probe: Probe, reply: Reply) -> Reply:
+        """The reply on committed rows, where it is not known to be the same."""
+        if self.committed is None or probe.aspect in trial.confirmed or not is_in_doubt(probe, reply):
+            return reply
+        found = self.committed.reply(scenario, probe) or reply
+        if found.refusal is not None:
+            trial.confirmed.add(probe.aspect)
+        return found
+
+    def confirms(self, failure: Failure) -> bool:
+        """Whether a failure is one on committed rows, too, as far as it could be another there."""
+        if self.committed is None or not is_in_doubt(failure.probe, failure.reply):
+            return True
+        found = self.committed.reply(Scenario(failure.setup, ()), failure.probe)
+        return found is None or found.refusal is not None
 
     def _book_probe(self, trial: Trial, tried: Failure) -> Verdict:
         probe, reply = tried.probe, tried.reply

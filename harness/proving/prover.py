@@ -2,8 +2,8 @@
 
 Decides which exceptions become a reason, broken or an error of the check, and which end the run (a lost server, a full
 disk); when a check is tried again after interference; and when a new clone is needed. Refuses roles that the tool may
-not SET ROLE to. Races come last, if the probes show no fault.
-Not here: the status (``findings.py``), and drawing and shrinking (``trial.py``).
+not SET ROLE to. Races come last, if the probes show no fault. Not here: the status (``findings.py``), and drawing and
+shrinking (``trial.py``).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from harness.probes import PAUSES, Interference, Scenario, TimedOut, TimeLimits,
 from harness.project.model import Project, TableName
 from harness.proving import bug, unset
 from harness.proving.commits import SESSION_LOST, Commits
+from harness.proving.committed_rows import CommittedRows
 from harness.proving.doors import try_doors
 from harness.proving.effort import Effort as Effort
 from harness.proving.examiner import Trial
@@ -166,9 +167,8 @@ class Prover:
 
     def _add_invalid_predicate(self, check: DeclaredCheck, message: str, findings: Findings) -> None:
         """Finds the check whose predicate the server cannot evaluate: that one is broken, and no other."""
-        found = sorted(
-            (each for each in self._invalid if each.message == message), key=lambda each: each.check != check
-        )
+        same = (each for each in self._invalid if each.message == message)
+        found = sorted(same, key=lambda each: each.check != check)
         if found and found[0].check != check:
             findings.reason = f"{found[0].check.place}: {found[0]}"
         elif not findings.broken:
@@ -191,8 +191,7 @@ class Prover:
         if (error := self.database.rules.errors.get(id(check))) is not None:
             raise error
         rule: Kind = check.rule
-        subject = self._subject(check)
-        findings.only_shown = rule.at_best_present
+        subject, findings.only_shown = self._subject(check), rule.at_best_present
         findings.only_shown |= check.kind == DECLARED and check.rule.shown and bool(subject.undeclared)
         try:
             findings.add_facts(list(rule.facts(subject)))
@@ -227,6 +226,7 @@ class Prover:
             replays=RACE_REPLAYS if rule.commits else REPLAYS,
             attribution=self.database.rules.attribution(check),
             catalog=None if rule.commits else self.catalog,
+            committed=None if rule.commits else CommittedRows(self._databases, self.catalog, self._time_limits),
         )
         return attempt(context, stated, self._drawn(stated) if isinstance(stated, Begun) else None)
 

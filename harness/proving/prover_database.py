@@ -8,12 +8,13 @@ Not here: making and dropping clones (``scratch/workspaces.py``), and undeclared
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
+from psycopg.errors import Diagnostic
 
 from harness import plugins
 from harness.catalog import Catalog, Roles, Table, TableRule, read
@@ -224,11 +225,16 @@ class ProverDatabase:
         self._last_check_sets = unset.sets(check)
 
     @contextmanager
-    def quick_session(self, milliseconds: int) -> Iterator[Session]:
-        """A session of its own, in which each probe has that much time; whatever it leaves behind ends with it."""
+    def quick_session(self, milliseconds: int, hear: Callable[[Diagnostic], None]) -> Iterator[Session]:
+        """A session of its own, in which each probe has that much time; whatever it leaves behind ends with it.
+
+        The messages of the server are given to ``hear``.
+        """
         limits = TimeLimits(milliseconds)
         with self._databases.connect(self._name) as connection:
             connection.execute(f"set statement_timeout = {limits.batch}".encode())
+            connection.execute("set client_min_messages = notice")
+            connection.add_notice_handler(hear)
             ours = (self.connection.info.backend_pid, self.trying.info.backend_pid)
             yield Session(connection, self.catalog, ours, limits)
 

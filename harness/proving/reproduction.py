@@ -75,7 +75,7 @@ def counterexample(check: DeclaredCheck, failure: Failure, catalog: Catalog) -> 
     )
     settled = settle(catalog) if probe.aspect != SETUP and not failure.waits else ()
     lines = _script(setup, probe, settled) if probe.ahead is None else _committed(setup, probe)
-    end = _compared(*words, _as_expected(probe, failure.reply))
+    end = [f"\\echo '{TO_READ}'"] if failure.in_message else _compared(*words, _as_expected(probe, failure.reply))
     script = header + "".join(f"{line}\n" for line in _explained([*lines, *end]))
     table = catalog.tables.get(check.table) if check.table else None
     rows = tuple(_rows(table, setup, probe))
@@ -189,6 +189,7 @@ _REFUSED = """\
 UNTRIED = "this could not be tried: what stands before is refused"
 SHOWN = "the fault is there"
 GONE = "the fault is gone: now it is as expected"
+TO_READ = "no script gets the messages of a server: read above whether one of them shows it"
 _ABORTED = "25P02"
 
 

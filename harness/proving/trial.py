@@ -1,8 +1,8 @@
 """Tries the scenarios of one check: draws many, sends them in batches, and shrinks what failed.
 
 Two passes of Hypothesis with the same seed draw the same scenarios up to the first failure. The first only draws, and
-batches are tried meanwhile; the second, which most checks never need, lets Hypothesis shrink. Draws more where triggers
-refuse most rows.
+batches are tried meanwhile; the second, which most checks never need, lets Hypothesis shrink. Draws again, with other
+seeds, where triggers refuse most rows.
 Not here: what a reply says (``attribution.py``), Hypothesis itself (``draws.py``), and which rows are left out then
 (``fewer_rows.py``).
 """
@@ -19,10 +19,24 @@ from hypothesis import strategies as st
 
 from harness.catalog import Catalog
 from harness.kinds.base import Begun, RowPair
-from harness.probes import BATCH, Scenario, ScenarioResult, ScenarioRunner, ServerError, TimedOut, Works
-from harness.proving.attribution import Attribution
-from harness.proving.draws import draw_until, smallest
-from harness.proving.examiner import SETUP, Examiner, Failure, Trial
+from harness.probes import (
+    BATCH,
+    Accepted,
+    Family,
+    Probe,
+    Refused,
+    Scenario,
+    ScenarioResult,
+    ScenarioRunner,
+    ServerError,
+    TimedOut,
+    Works,
+    settle,
+)
+from harness.proving.attribution import Attribution, of_trigger
+from harness.proving.committed_rows import CommittedRows
+from harness.proving.draws import changed, draw_until, smallest
+from harness.proving.examiner import Examiner, Failure, Trial
 from harness.proving.fewer_rows import FewerRows
 from harness.proving.fewer_steps import fewer_steps, steps_of
 from harness.values.examples import examples
@@ -30,8 +44,8 @@ from harness.values.examples import examples
 REPLAYS = 400
 """Scenarios after which the smallest case found so far is good enough, however quick they are."""
 
-MORE = 8
-"""The factor for the number of scenarios where the rows of all were refused."""
+ROUNDS = 16
+"""The most times that scenarios are drawn where the rows of all were refused, each time with another seed."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,8 @@ class Context:
     """The session and the limits that the scenarios of one check are tried with.
 
     ``scenarios`` is the most that are tried. With ``shrink`` a failure is made smaller by ``replays`` tries at the
-    most, and by fewer rows where the ``catalog`` is given. ``attribution`` decides who refused.
+    most, and by fewer rows where the ``catalog`` is given. ``attribution`` decides who refused, and ``committed`` rows
+    are what some refusals are tried on once more.
     """
 
     session: ScenarioRunner
@@ -49,34 +64,74 @@ class Context:
     replays: int = REPLAYS
     attribution: Attribution = field(default_factory=Attribution)
     catalog: Catalog | None = None
+    committed: CommittedRows | None = None
 
 
 def attempt(
     context: Context, stated: st.SearchStrategy[Scenario] | Begun, drawn: Iterable[RowPair] | None = None
 ) -> Trial:
     """Tries scenarios; ``drawn`` are the pairs that would be drawn, where they have been drawn before."""
-    examiner, trial = Examiner(context.session, context.attribution), Trial()
+    examiner, trial = Examiner(context.session, context.attribution, context.committed), Trial()
     _try(context, stated, drawn, examiner, trial)
-    hidden = bool(trial.causes.keys() - trial.shown - {SETUP}) or (trial.setup_refused is not None and not trial.shown)
-    if hidden and trial.failure is None:
-        # Triggers let few rows pass: there may be some among more of them.
-        context = replace(context, scenarios=context.scenarios * MORE)
+    if trial.failure is None and context.catalog is not None and settle(context.catalog):
+        _try_unsettled(context, stated, replace(examiner, committed=None), trial)
+    first = context.seed
+    for seed in range(first + 1, first + ROUNDS):
+        if trial.failure is not None or not trial.is_hidden:
+            break
+        # Triggers let few rows pass: there may be some among others. More of one seed would mostly be like these.
+        context = replace(context, seed=seed)
         _try(context, stated, None, examiner, trial)
     unseen = (each for aspect, each in trial.doubts.items() if aspect not in trial.shown)
     failure = trial.failure or next(unseen, None)
-    if failure is not None and context.shrink:
-        failure = _smallest(context, stated, examiner, failure)
-    trial.failure = failure and examiner.fewest_settings(failure)
-    check = context.attribution.check
-    if trial.failure is not None and context.shrink:
-        trial.failure = fewer_steps(trial.failure, examiner.again)
-    if trial.failure is not None and context.shrink and context.catalog is not None and check is not None:
-        trial.failure = FewerRows(check, context.catalog, examiner.again).of(trial.failure)
+    if failure is not None:
+        # What is left of it has to fail on committed rows as well.
+        smaller = _smaller(context, stated, replace(examiner, committed=None), failure)
+        trial.failure = smaller if examiner.confirms(smaller) else failure
     if trial.failure is not None and isinstance(trial.failure.probe.expected, Works):
         aspect = trial.failure.probe.aspect
         if aspect not in trial.shown:
             trial.failure = replace(trial.failure, probe=replace(trial.failure.probe, value=f"every {aspect}"))
     return trial
+
+
+def _try_unsettled(
+    context: Context, stated: st.SearchStrategy[Scenario] | Begun, examiner: Examiner, trial: Trial
+) -> None:
+    """Tries what was hidden once more before any deferred trigger has run: it may take or change the rows of the setup.
+
+    A refusal by a trigger shows nothing then, as it may be about those rows. What goes wrong shows nothing either.
+    """
+    hidden = {*trial.masked, *trial.causes, *trial.unreached} - trial.shown
+
+    def fits(probe: Probe | Family) -> bool:
+        expected = (probe.of if isinstance(probe, Family) else probe).expected
+        known = isinstance(expected, Accepted | Refused) and not of_trigger(expected)
+        return known and (probe.aspect in hidden or not trial.shown)
+
+    def unsettled(scenario: Scenario) -> Scenario:
+        besides = tuple(map(unsettled, scenario.besides))
+        return replace(scenario, probes=tuple(filter(fits, scenario.probes)), unsettled=True, besides=besides)
+
+    if hidden or (trial.setup_refused and not trial.shown):
+        late = Trial()
+        _try(context, changed(stated, unsettled), None, examiner, late)
+        trial.probes += late.probes
+        trial.shown |= late.shown if late.failure is None else set()
+
+
+def _smaller(
+    context: Context, stated: st.SearchStrategy[Scenario] | Begun, examiner: Examiner, failure: Failure
+) -> Failure:
+    """The failure with as little of everything as it takes, as far as the context has it made smaller."""
+    found = _smallest(context, stated, examiner, failure) if context.shrink else failure
+    found = examiner.fewest_settings(found)
+    if context.shrink:
+        found = fewer_steps(found, examiner.again)
+    check = context.attribution.check
+    if context.shrink and context.catalog is not None and check is not None:
+        found = FewerRows(check, context.catalog, examiner.again).of(found)
+    return found
 
 
 def _try(

@@ -17,6 +17,7 @@ from harness.catalog.model import Catalog
 from harness.declarations import DeclaredCheck
 from harness.kinds.base import Begun
 from harness.probes import Probe, Scenario
+from harness.proving.draws import changed
 
 OWN = "harness."
 LEFT_EMPTY = " with settings left empty"
@@ -54,10 +55,7 @@ def in_both_states(
     if stated is None or not settings:
         return stated
     names = tuple(settings)
-    if isinstance(stated, Begun):
-        build = stated.build
-        return replace(stated, build=lambda pair: _twice(build(pair), names))
-    return stated.map(lambda scenario: _twice(scenario, names))
+    return changed(stated, lambda scenario: _twice(scenario, names))
 
 
 def _twice(scenario: Scenario, names: tuple[str, ...]) -> Scenario:

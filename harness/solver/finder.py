@@ -71,7 +71,8 @@ class PoolFinder:
     def candidates(self, table: Table, column: str, rules: Iterable[Rule]) -> Tuple:
         """Candidate values of one column, by the constants of all rules that it decides."""
         definition = table.column(column)
-        asked = (table.name.schema, tuple(rule.predicate for rule in about(table, (column,), rules)))
+        computed = about(table, (column,), (Rule(each.default or "") for each in table.columns if each.generated))
+        asked = (table.name.schema, tuple(rule.predicate for rule in (*about(table, (column,), rules), *computed)))
         constants = self._memo(asked, lambda: constants_of(self._introspection, *asked))
         settings = self._oracle.settings(table.name).values()
         known = constants.also((*self._defaults(definition), *settings))

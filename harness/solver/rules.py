@@ -137,8 +137,9 @@ def computable(table: Table) -> tuple[Rule, ...]:
 
 
 def computable_column(column: Column) -> Rule:
+    """The rule that a generated column can be computed, and that its NOT NULL is kept."""
     name = identifier(column.name)
-    return Rule(f"{name} is not distinct from {name}")
+    return Rule(f"{name} is not null" if column.not_null else f"{name} is not distinct from {name}")
 
 
 def domain_predicates(catalog: Catalog, table: Table) -> tuple[str, ...]:

@@ -31,6 +31,14 @@ create table members (team_id integer references teams, who uuid references auth
 create policy own on members to member using (who = auth.uid());
 create policy of_members on teams to member
     using (exists (select from members m where m.team_id = teams.id and m.who = auth.uid()));
+create function is_in(team integer) returns boolean language sql stable security definer set search_path = '' as $$
+    select exists (select from public.members as m where m.team_id = team and m.who = auth.uid()) $$;
+create table projects (id integer primary key, team_id integer not null references teams);
+create policy of_members on projects to member using (is_in(team_id));
+create table seats (team_id integer references teams, taken_by uuid not null default auth.uid());
+create function sits(team integer) returns boolean language sql stable security definer set search_path = '' as $$
+    select exists (select from public.seats as s where s.team_id = team and s.taken_by = auth.uid()) $$;
+create policy of_those_who_sit on seats to member using (sits(team_id));
 create table signed_in (id integer primary key);
 create policy anybody on signed_in for select to member using (auth.role() = 'signed in');
 create table letters (id integer primary key);
@@ -38,7 +46,7 @@ create policy posted on letters for insert to visitor with check (true);
 create table secrets (id integer primary key);
 create policy never on secrets to member using (false);
 do $$ declare name text; begin
-    foreach name in array array['notes', 'open', 'teams', 'members', 'signed_in', 'letters', 'secrets'] loop
+    for name in select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace loop
         execute format('alter table %I enable row level security; grant all on %I to visitor, member', name, name);
     end loop;
 end $$;
@@ -48,10 +56,12 @@ CLAIMS = {
     "notes": "{request.jwt.claims: {sub: $user_id}}",
     "teams": "{request.jwt.claims: {sub: $user}}",
     "members": "{request.jwt.claims: {sub: $who}}",
+    "projects": "{request.jwt.claims: {sub: $user}}",
+    "seats": "{request.jwt.claims: {sub: $taken_by}}",
     "signed_in": "{request.jwt.claims: {role: signed in}}",
 }
 SIGHTLESS = {"teams": "visitor", "members": "visitor", "signed_in": "visitor", "secrets": "visitor"}
-SIGHTLESS |= {"letters": "member visitor"}
+SIGHTLESS |= {"projects": "visitor", "seats": "visitor", "letters": "member visitor"}
 
 
 def _after(text: str, begin: str) -> list[str]:

@@ -149,7 +149,12 @@ def _other_parents(
     for key in reversed(subject.table.widest_first):
         pairs = key.equal_pairs
         name = next((each for each, _ in pairs if each in columns and each not in found), None)
-        if name is None or valued & {*key.columns}:
+        # A key to the same parent by more columns decides this one.
+        wider = any(
+            key.is_part_of(other) and all(fixed.get(each, "") is not None for each in other.columns)
+            for other in subject.table.foreign_keys
+        )
+        if name is None or wider or valued & {*key.columns}:
             continue
         known = dict(subject.pools.hints(subject.table.name).parent_values(key.columns))
         known |= {referenced: fixed[own] for own, referenced in pairs if own in fixed}

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from hypothesis import reject
@@ -47,7 +47,8 @@ class Reference:
     """A foreign key of ``child``, and its declared actions; one that is not ``enforced`` refuses nothing and has none.
 
     ``parents`` is the number of parents there can be before one of their unique keys runs out; None without a limit.
-    ``narrower`` are rules of the child about its key alone, as predicates on parents.
+    ``narrower`` are rules of the child about its key alone, as predicates on parents. ``sizes`` are the numbers of
+    values that rules leave to columns of the child.
     """
 
     child: Table
@@ -58,6 +59,7 @@ class Reference:
     parents: int | None = None
     enforced: bool = True
     narrower: tuple[str, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -68,7 +70,8 @@ class Reference:
         # Row hints add unique keys to those of the catalog.
         child = replace(child, indexes=subject.pools.catalog.table(child.name).indexes)
         limit, narrower = subject.pools.capacity(parent), tuple(_of_parents(key, child, subject.pools.rules(child)))
-        return cls(child, parent, key, on_delete, on_update, limit, narrower=narrower)
+        sizes = {name: len({*pool.of_column(name)}) for pool in subject.pools.of(child) for name in pool.columns}
+        return cls(child, parent, key, on_delete, on_update, limit, narrower=narrower, sizes=sizes)
 
     @property
     def few(self) -> bool:
@@ -107,11 +110,10 @@ class Reference:
             return self._missing_sources(draft, row)
         others = {column for key in self.child.foreign_keys if key.name != self.key.name for column in key.columns}
         pairs = dict(self.key.pairs)
-        known = (
-            {}
-            if others >= {own for own, _ in self.key.equal_pairs}
-            else {to: row[own] for own, to in pairs.items() if own in others}
-        )
+        if others >= {own for own, _ in self.key.equal_pairs}:
+            # A key to the same parent by fewer columns still finds it.
+            others = {*next((key.columns for key in self.child.foreign_keys if key.is_part_of(self.key)), ())}
+        known = {to: row[own] for own, to in pairs.items() if own in others}
         found = self.key.referring(draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting))
         changed = {**row, **found}
         if self.parent.name == self.child.name and all(changed[to] == found[own] for own, to in pairs.items()):
@@ -187,7 +189,11 @@ class Reference:
         if not key.columns or not {*key.columns} & own:
             return COUNTS[-1]
         columns = [self.child.column(name) for name in key.columns if name not in own]
-        return math.prod(len(column.labels) or {"bool": 2}.get(column.base_name, COUNTS[-1]) for column in columns)
+        sizes = {} if key.predicate else self.sizes
+        return math.prod(
+            sizes.get(column.name) or len(column.labels) or {"bool": 2}.get(column.base_name, COUNTS[-1])
+            for column in columns
+        )
 
 
 def _of_parents(key: ForeignKey, child: Table, rules: Iterable[Rule]) -> Iterator[str]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,13 +22,18 @@ from harness.kinds.base import NewRow, Rule, Subject, Table, TableName
 from harness.project import sql
 from harness.project.model import Tuple
 from harness.project.sql import Comparisons, Operand
+from harness.values.candidates import sample
 from harness.values.near import TEXTS, near
+from harness.values.types import Unsupported
 
 BASES = 6
 """Values of a column from which others are made that are near to them."""
 
 TOGETHER = 3
 """Columns of one expression, at the most, of which values are tried together."""
+
+FEW = 6
+"""Values of a column of which no rule and no query says anything."""
 
 CANDIDATES = 24
 """Values of a column that may be written."""
@@ -133,15 +140,25 @@ class Aims:
         return tuple(unique.values())
 
     def values(self, table: Table, column: str) -> list[str | None]:
-        """Values worth writing to a column of the query: its constants, their neighbours, and small numbers."""
+        """Values worth writing to a column of the query: its constants, their neighbours, small ones; maybe none."""
         key = table.name, column
         if key not in self._values:
             rules, finder = self.subject.pools.rules(table), self.subject.pools.finder
-            found = finder.candidates(table, column, (self.condition, *rules))[:CANDIDATES]
-            small = map(str, range(4)) if table.column(column).base_name in _WHOLE else ()
-            tried = [(value,) for value in dict.fromkeys((*small, *found, None))]
-            self._values[key] = [value for (value,) in finder.valid(table, (column,), tried, rules)]
+            definition = table.column(column)
+            counts = definition.base_name in _WHOLE or (definition.base_name in _TEXT and self._is_number(column))
+            found: list[str | None] = [*map(str, range(4))] if counts else []
+            found += finder.candidates(table, column, (self.condition, *rules))
+            with suppress(Unsupported):
+                found += sample(definition, FEW)
+            tried = [(value,) for value in dict.fromkeys((*found, None))]
+            valid = [value for (value,) in finder.valid(table, (column,), tried, rules)]
+            self._values[key] = valid[:CANDIDATES]
         return self._values[key]
+
+    def _is_number(self, column: str) -> bool:
+        """Whether the query casts a text to a number."""
+        cast = rf"\b{re.escape(column)}\b\"?\)?\s*(?:::|\bas\s)\s*(?:int|bigint|smallint|numeric)"
+        return any(re.search(cast, text, re.IGNORECASE) for text in self.texts)
 
     def _places(self, read: Comparisons, operand: Operand) -> list[tuple[Table, str]]:
         """The tables and columns that a column in a comparison may be."""

@@ -69,8 +69,9 @@ class Story:
                 self.focus = table.name, self.chance.choice(own)
                 change = self.agreeing(table.name)
                 for name in sorted(change.keys() - table.foreign_columns):
-                    if self.chance.random() < 0.6:
-                        change[name] = self.chance.choice(self.aims.values(table, name)[:SMALL])
+                    values = self.aims.values(table, name)[:SMALL]
+                    if values and self.chance.random() < 0.6:
+                        change[name] = self.chance.choice(values)
                 self.insert(table.name, {**change, **self._elsewhere(table.name, 0.6)})
 
     def insert(self, table: TableName, change: Values) -> NewRow:
@@ -79,7 +80,7 @@ class Story:
         self._inserts[table] += 1
         new = drawn[place] if place < len(drawn) else self._keyed(table, drawn[place % len(drawn)])
         row = {**new, **self._elsewhere(table), **change}
-        self.writes.append(Write(f"insert into {table}", _words(change), Insert(table, row)))
+        self.writes.append(Write(f"insert into {table}", _words(change), Insert(table, row), {**row}))
         self.rows.append((table, row))
         return row
 
@@ -93,13 +94,14 @@ class Story:
         }
         if changed:
             statement = Update(table, self.subject.key(row, definition), changed)
-            self.writes.append(Write(f"update of {table}", _words(changed), statement))
+            self.writes.append(Write(f"update of {table}", _words(changed), statement, {**row}))
             row.update(changed)
         return row
 
     def delete(self, table: TableName, row: NewRow) -> None:
         definition = self.subject.catalog.table(table)
-        self.writes.append(Write(f"delete from {table}", "", Delete(table, self.subject.key(row, definition))))
+        statement = Delete(table, self.subject.key(row, definition))
+        self.writes.append(Write(f"delete from {table}", "", statement, {**row}))
         self.rows = [each for each in self.rows if each[1] is not row] if len(self._own) > 1 else self.rows
 
     def tweak(self, table: TableName, row: NewRow) -> None:
@@ -171,13 +173,15 @@ class Story:
         """Another value for a column that the query names and that refers to nothing."""
         definition = self.subject.catalog.table(table)
         left_out = {*definition.foreign_columns, *definition.primary_key}
-        names = [name for name in self.aims.named[table] if name not in left_out]
+        offered = (name for name in self.aims.named[table] if name not in left_out)
+        names = [name for name in offered if self.aims.values(definition, name)]
         if not names:
             return {}
         name = self.chance.choice(names)
         own = row.get(name) if row else None
-        if own is not None and self.chance.random() < 0.2:
-            return {name: self.chance.choice([value for _, value in near(definition.column(name), own)])}
+        close = [value for _, value in near(definition.column(name), own)] if own is not None else []
+        if close and self.chance.random() < 0.2:
+            return {name: self.chance.choice(close)}
         values = self.aims.values(definition, name)
         return {name: self.chance.choice(values[:SMALL] if self.chance.random() < 0.6 else values)}
 

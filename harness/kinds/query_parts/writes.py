@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.kinds.base import Draft, NewRow, Rule, Subject, Table, TableName, Values, shorten
 from harness.kinds.toolkit.changes import filled_references
@@ -27,11 +27,12 @@ LOOKED_AT = 60
 
 @dataclass(frozen=True)
 class Write:
-    """A statement, with its command and table, and the change in words."""
+    """A statement, with its command and table, and the change in words; ``row`` is there before it, or is inserted."""
 
     command: str
     change: str
     statement: SqlStatement
+    row: Values = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.command}{': ' if self.change else ''}{self.change}"

@@ -44,13 +44,20 @@ class Caller:
     ) -> Probe:
         """Returns the probe of calls, each by itself; what is in ``reads`` only after one has come back, too.
 
-        ``also`` says that a call returns a ``cursor``, or that a procedure has ``outputs``.
+        ``also`` says that a call returns a ``cursor``, that a procedure has ``outputs``, or that calls are judged
+        ``alone``: not by what comes back without rows of others.
         """
         subject, settings = self.principal.subject, dict(self.principal.settings)
         alias = identifier(subject.table.name.table)
-        door: dict[str, Any] = {"role": settings.pop("role"), "alias": alias, "key": row_key(subject.table)}
+        door: dict[str, Any] = {"label": label, "role": settings.pop("role"), "key": row_key(subject.table)}
         door |= {"table": f"{qualified(subject.table.name)} as {alias}", "hidden": self.hidden, "kept": self.kept}
-        door |= {"marks": [*self.marks], "refresh": [*refresh], "reads": [*reads], **dict.fromkeys(also, True)}
+        door |= {
+            "alias": alias,
+            "marks": [*self.marks],
+            "refresh": [*refresh],
+            "reads": [*reads],
+            **dict.fromkeys(also, True),
+        }
         if self.session:
             door |= {"session": self.session, "user": self.user}
         if subject.roles.may_disable_triggers:

@@ -1,7 +1,9 @@
 """The temporary functions that make a call as a role and judge it (``door_calls.py`` says by what).
 
 ``harness_turn`` makes a call and undoes it, ``harness_without`` makes calls without the rows that the role may not see,
-``harness_differs`` compares four turns, and ``harness_door`` decides.
+``harness_differs`` compares four turns, and ``harness_door`` decides. What only a client gets, the messages of RAISE
+NOTICE, is judged by the client (``proving/door_messages.py``): before each call it is told the values of hidden rows,
+and where rows could not be deleted, it is told why.
 """
 
 from __future__ import annotations
@@ -78,7 +80,7 @@ begin
             ], '');
         end;
         execute format(
-            'select count(*), count(*) filter (where %s::text = any ($1)) from %s', door ->> 'alias', harness_target
+            'select count(*), count(*) filter (where (%s.*)::text = any ($1)) from %s', door ->> 'alias', harness_target
         ) into harness_rows, harness_stays using kept;
         raise exception using errcode = 'HX001';
     exception when sqlstate 'HX001' then null;
@@ -111,7 +113,7 @@ begin
     end;
     return turns;
 exception when others then
-    -- The rows cannot be taken away.
+    raise notice '%', json_build_object('harness_door', door ->> 'label', 'stay', sqlerrm);
     return '{}';
 end
 $harness$"""
@@ -150,7 +152,7 @@ declare
     passed boolean := false; refused jsonb; told text;
 begin
     execute format(listed, key, target, door ->> 'hidden') into hidden;
-    execute format(listed, alias || '::text', target, door ->> 'kept') into kept;
+    execute format(listed, '(' || alias || '.*)::text', target, door ->> 'kept') into kept;
     begin
         perform set_config('role', door ->> 'role', true);
         execute format(listed, key, target, 'true') into own;
@@ -159,8 +161,8 @@ begin
     end;
     hidden := array(select unnest(hidden) except select unnest(own));
     execute format(
-        'with cells as (select %1$s = any ($1) as hides, cell.key, cell.value from %2$s'
-        ' cross join lateral jsonb_each_text(to_jsonb(%3$s)) as cell)'
+        'with cells as (select %1$s = any ($1) as hides, harness_key as key, harness_value as value from %2$s'
+        ' cross join lateral jsonb_each_text(to_jsonb(%3$s.*)) as harness_cell (harness_key, harness_value))'
         ' select coalesce(jsonb_agg(jsonb_build_array(c.key, c.value) order by c.key) filter ('
         ' where exists (select from unnest($2) as mark where strpos(c.value, mark) > 0)'
         ' and not exists (select from cells as o where not o.hides and o.value = c.value)), ''[]''),'
@@ -168,6 +170,7 @@ begin
         key, target, alias
     ) into marks, cells using hidden, array(select jsonb_array_elements_text(door -> 'marks'));
     foreach call in array calls loop
+        raise notice '%', json_build_object('harness_door', door ->> 'label', 'call', call, 'marks', marks);
         turn := pg_temp.harness_turn(call, door, kept);
         turns := turns || turn;
         if (turn ->> 'changed')::boolean then
@@ -182,7 +185,7 @@ begin
         passed := passed or turn ->> 'state' = '';
         refused := case when turn ->> 'state' = '' then refused else turn end;
     end loop;
-    if said is null and hidden <> '{}' then
+    if said is null and hidden <> '{}' and not door ? 'alone' then
         others := pg_temp.harness_without(calls, door, hidden, kept);
         for n in 1..coalesce(cardinality(others), 0) loop
             turn := turns[n]; without := others[n]; call := calls[n];
@@ -198,7 +201,10 @@ begin
                 or (without ->> 'rows')::bigint + cardinality(hidden) > (turn ->> 'rows')::bigint
                 and not exists (
                     select from unnest(cells) as cell
-                    where cell = any (regexp_split_to_array(turn ->> 'text', '[^[:alnum:]-]+'))
+                    where (
+                        cell = any (regexp_split_to_array(turn ->> 'text', '[^[:alnum:]-]+'))
+                        or length(cell) > 8 and strpos(replace(turn ->> 'text', '""', '"'), cell) > 0
+                    )
                     and cell <> all (regexp_split_to_array(without ->> 'text', '[^[:alnum:]-]+'))
                     and strpos(lower(call), lower(cell)) = 0
                 )

@@ -6,8 +6,8 @@ Not here: which doors there are (``doors.py``), and what the calls show (``door_
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,12 +23,15 @@ from harness.kinds.row_access.marks import Marks
 from harness.kinds.row_access.ownership import OwnedRows, Owners
 from harness.kinds.row_access.principal import May, Principal
 from harness.kinds.toolkit.changes import filled_references
-from harness.probes import Probe, Scenario, claim_settings, condition
+from harness.probes import Probe, Scenario, Steps, claim_settings, condition, settle
 from harness.solver import Unfillable
 from harness.values.types import Unsupported
 
 FEWER = 5
 """Calls of one function by an owner after the first."""
+
+BELOW = 6
+"""Rows that refer to one of an owner, in each table that doors join."""
 
 OWNERS = 3
 """Owners that have rows in the table at once."""
@@ -58,18 +61,23 @@ class DoorScenarios:
     def _build(self, draft: Draft) -> Scenario:
         # References that are there, so that foreign keys may act.
         present = filled_references(self.subject.table, self.subject.pools.of(self.subject.table))
-        rows = self.owners.rows(draft, self.subject, OWNERS, self.like, self.marks.rows, present)
+        marks = self.marks
+        rows = self.owners.rows(draft, self.subject, OWNERS, self.like, marks.rows, present, marks.more)
+        # Any of them may be refused: they are there for what looks for rows of some sort.
+        spare = {*map(id, rows.spare), *map(id, self._below(draft, rows))}
         heirs = self._in_heirs(draft, rows)
         probes: list[Probe] = []
         # One number for all arguments: each of them drawn by itself would be more than Hypothesis can draw.
         drawn = draft.draw(st.integers(0, 2**32))
         # Two that have a row, with other values in closed sets, and one that has none.
         for place in sorted({0, min(1, len(rows.owners) - 1), len(rows.owners) - 1}):
-            mine = [*(rows.rows[place : place + 1] if self.owners.types else ()), *heirs.get(place, ())]
+            mine = [*(rows.of_owner(place) if self.owners.types else ()), *heirs.get(place, ())]
             most = CALLS if place == 0 else FEWER
             uses = DoorUses(self.doors, self._caller(rows, place, mine), draft, rows, place, mine, most, drawn)
             probes += uses.probes()
-        return Scenario((*draft.inserts, *MAKE_CALLS), tuple(probes))
+        settled = settle(self.subject.catalog)
+        setup = (Steps.optional(each, settled) if id(each.values) in spare else each for each in draft.inserts)
+        return Scenario((*setup, *MAKE_CALLS), tuple(probes))
 
     def _caller(self, rows: OwnedRows, place: int, mine: Sequence[Values]) -> Caller:
         subject, values = self.subject, rows.owners[place]
@@ -84,6 +92,24 @@ class DoorScenarios:
         kept = f"not ({own}) and ({of_others}) and ({update}) and ({delete})"
         session = subject.roles.session_of(self.doors.role)
         return Caller(principal, hidden, kept, self.marks.columns, self.marks.texts, session, subject.roles.current)
+
+    def _below(self, draft: Draft, rows: OwnedRows) -> Iterator[NewRow]:
+        """Inserts and yields rows that refer to one of an owner, into the tables that the code of doors joins.
+
+        One that they keep from being deleted is enough: others are to be deleted through doors.
+        """
+        table = self.subject.table
+        for child, key in self.subject.catalog.referencing(table.name):
+            if child.name == table.name or child.name.table.lower() not in self.doors.joined:
+                continue
+            marks = Marks.of(replace(self.subject, name=child.name), key.columns, 1)
+            supplied = all(child.column(name).is_supplied for name in key.columns)
+            for row in (rows.spare or rows.rows)[-1:] if supplied else ():
+                for each in (*marks.rows, *marks.more)[:BELOW]:
+                    try:
+                        yield draft.insert(child.name, {**each, **key.referring(row)})
+                    except (Unfillable, Unsupported):
+                        break
 
     def _in_heirs(self, draft: Draft, rows: OwnedRows) -> dict[int, list[NewRow]]:
         """Inserts a row of two owners into the tables that inherit from the table, where that can be."""

@@ -12,12 +12,13 @@ import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import psycopg
 
-from harness.catalog.code import DYNAMIC, OUTSIDE, TRIED_LANGUAGES, Code, Routine, read_code
+from harness.catalog.code import DYNAMIC, OUTSIDE, TRIED_LANGUAGES, Code, Routine
 from harness.kinds.base import Subject, TableName, identifier, qualified
+from harness.kinds.row_access.database_code import code_of
 
 _FIRED = re.compile(r"create (?:constraint )?(trigger|rule) (\S+)", re.IGNORECASE)
 
@@ -38,9 +39,7 @@ class Doors:
 
     @classmethod
     def of(cls, subject: Subject, role: str) -> Doors:
-        pools = subject.pools
-        read = partial(read_code, pools.connection, subject.catalog, subject.project.ledger_schema)
-        return cls(subject, role, pools.cached(("code",), read))
+        return cls(subject, role, code_of(subject))
 
     def signature(self, written: str) -> str | None:
         """Returns a function as the catalog names it; None if there is no such function."""
@@ -98,6 +97,14 @@ class Doors:
 
     def _is_tried(self, routine: Routine) -> bool:
         return routine.language in TRIED_LANGUAGES and OUTSIDE not in self.code.of_routine(routine)
+
+    @cached_property
+    def joined(self) -> frozenset[str]:
+        """The names that the code of doors leads to."""
+        of_routines = map(self.code.of_routine, self.routines)
+        return frozenset().union(*of_routines, *map(self._names, (*self.read, *self.written))) - {
+            self._own.table.lower()
+        }
 
     @cached_property
     def read(self) -> Mapping[TableName, str]:

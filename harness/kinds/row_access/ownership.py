@@ -14,17 +14,21 @@ from typing import Any
 from hypothesis import strategies as st
 
 from harness.catalog.model import ForeignKey, Table
-from harness.kinds.base import Draft, NewRow, Subject, Unreliable, Values, literal
+from harness.kinds.base import Draft, NewRow, Subject, Unreliable, Values, inserted, literal
 from harness.probes import Insert, claim_texts
 from harness.project import sql
 from harness.solver.existing import key_columns, normalized
+from harness.values.constants import constants_of_bodies
 from harness.values.types import scalar
 
 DEPTH = 4
 """References followed from a table to the one whose column names the owner of a row."""
 
+SPARE = 1
+"""The place of the owner that has several rows."""
+
 _SELECTS = re.compile(r"\bselect\b", re.IGNORECASE)
-TEXTS = ("text", "varchar", "citext")
+TEXTS, WHOLE = ("text", "varchar", "citext", "name"), ("int2", "int4", "int8")
 Bound = Mapping[str, str]
 """Values of variables."""
 
@@ -61,7 +65,7 @@ class OwnedRows:
 
     ``rows[n]`` is a row of ``owners[n]``, and ``fresh[n]`` is one to insert. The last owner has no row, so that a
     unique key for one row of each owner cannot refuse its insert. ``unowned`` are two rows whose owner is NULL, if
-    there can be any; the first of them is one of the ``existing`` rows.
+    there can be any; the first of them is one of the ``existing`` rows. So are ``spare`` rows of the second owner.
     """
 
     owners: tuple[Bound, ...]
@@ -69,6 +73,11 @@ class OwnedRows:
     fresh: tuple[Values, ...]
     unowned: tuple[Values, ...]
     existing: tuple[Values, ...]
+    spare: tuple[Values, ...] = ()
+
+    def of_owner(self, place: int) -> tuple[Values, ...]:
+        """Returns the rows of an owner."""
+        return (*self.rows[place : place + 1], *(self.spare if place == SPARE else ()))
 
     def row_of_another(self, place: int) -> Values:
         """Returns an existing row of another owner than this one."""
@@ -119,11 +128,12 @@ class Owners:
         like: Sequence[Values],
         marks: Sequence[Values] = (),
         present: tuple[str, ...] = (),
+        more: Sequence[Values] = (),
     ) -> OwnedRows:
         """Draws ``count`` owners with a row each, one without, and rows with the values of ``like``.
 
         Rows of owners have the values of ``marks``, one for each of them and of the fresh ones, and no NULL in columns
-        that are ``present``.
+        that are ``present``. The second owner has a row with the values of each of ``more``, if it can have several.
         """
         owners = self.draw_values(draft, count + bool(self.types))
         own, new = (marks[:count], marks[count:]) if marks else ([{}] * count, [{}] * len(owners))
@@ -134,19 +144,33 @@ class Owners:
             draft.row(self.table.name, {**mark, **self.fixed(draft, each)})
             for each, mark in zip(owners, new, strict=False)
         ]
+        same = self.fixed(draft, owners[SPARE]) if more and len(owners) > SPARE else {}
+        most = subject.pools.capacity(self.table, same)
+        room = len(more) if most is None else max(most - len(rows) - len(near) - len(fresh) - 2, 0)
+        spare = [draft.insert(self.table.name, {**each, **same}) for each in more[:room]]
         unowned = self._unowned(draft, subject, owners[-1]) if self.types else []
         draft.inserts += [Insert(self.table.name, row) for row in unowned[:1]]
         # Without variables all owners are the same: one is enough.
         owners = owners if self.types else owners[:1]
-        return OwnedRows(tuple(owners), tuple(rows), tuple(fresh), tuple(unowned), (*rows, *near, *unowned[:1]))
+        existing = (*rows, *near, *spare, *unowned[:1])
+        return OwnedRows(tuple(owners), tuple(rows), tuple(fresh), tuple(unowned), existing, tuple(spare))
 
     def draw_values(self, draft: Draft, count: int) -> list[dict[str, str]]:
-        """Draws ``count`` owners: different values of each variable, none of them empty."""
+        """Draws ``count`` owners: different values of each variable, none of them empty.
+
+        Of several variables some owners have all but one in common with the first: what looks at the others alone does
+        not tell them apart.
+        """
         drawn = {
             name: draft.draw(st.lists(scalar(kind).filter(bool), min_size=count, max_size=count, unique=True))
             for name, kind in self.types.items()
         }
-        return [{name: values[place] for name, values in drawn.items()} for place in range(count)]
+        owners = [{name: values[place] for name, values in drawn.items()} for place in range(count)]
+        if len(drawn) > 1 and draft.choose((True, False)):
+            for place, own in enumerate(owners[1:-1]):
+                name = [*drawn][place % len(drawn)]
+                owners[place + 1] = {**owners[0], name: own[name]}
+        return owners
 
     def _unowned(self, draft: Draft, subject: Subject, values: Bound) -> list[NewRow]:
         """Draws two rows without an owner: the columns that name it are NULL where they may be."""
@@ -158,13 +182,20 @@ class Owners:
             return []
         return [draft.row(self.table.name, {**self.fixed(draft, values), **missing}) for _ in range(2)]
 
-    def rows_like(self, subject: Subject, declared: Mapping[str, Any]) -> list[NewRow]:
-        """Returns for each text in the claims the columns that can have it; without claims, for an empty text."""
+    def rows_like(self, subject: Subject, declared: Mapping[str, Any], predicate: str) -> list[NewRow]:
+        """Returns for each text in the claims, and for each constant of a predicate, the columns that can have it.
+
+        Without any, for an empty text.
+        """
+        named = {name for name in sql.columns(predicate) if name not in self.table.foreign_columns}
+        numbers = [each.name for each in self.table.columns if each.base_name in WHOLE and each.name in named]
+        said = constants_of_bodies([predicate]).literals
         texts = (column for column in self.table.columns if column.base_name in TEXTS and column.is_supplied)
         free = [column for column in texts if column.name not in self.table.foreign_columns]
         found = []
-        for value in dict.fromkeys(claim_texts(declared)) or ("",):
+        for value in dict.fromkeys((*claim_texts(declared), *said)) or ("",):
             row: NewRow = {c.name: value for c in free if c.typmod < 0 or len(value) <= c.typmod - 4}
+            row |= dict.fromkeys(numbers, value) if value.isdigit() else {}
             for pool in subject.pools.of(self.table):
                 if not pool.allows(row):
                     row = {name: text for name, text in row.items() if name not in pool.columns}
@@ -193,7 +224,9 @@ class Owners:
         for column in self.owner_columns:
             above: NewRow = {} if column.child else {column.column: owner[column.variable]}
             for step, (_, key) in enumerate(reversed(column.path)):
-                parent = draft.insert_parent(key, above)
+                # Owners that have one variable in common have one parent.
+                there = next(inserted(draft, key.references, above), None) if above and len(self.types) > 1 else None
+                parent = there or draft.insert_parent(key, above)
                 if column.child is not None and step == 0:
                     _insert_membership(draft, column, parent, owner)
                 above = key.referring(parent)

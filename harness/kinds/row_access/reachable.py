@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from harness.errors import nearest
 from harness.kinds.base import Draft, Subject, Unreliable, Values, condition, inserted, qualified
+from harness.kinds.row_access.database_code import asked_by_policies
 from harness.kinds.row_access.ownership import (
     OwnerColumn,
     compared_columns,
@@ -98,7 +99,7 @@ def _by_trying(
     scores = [0] * len(choices)
     for drawn in _drawn_once(subject, candidates, known, EXAMPLES):
         tried = ({name: drawn.values[place] for name, place in zip(missing, each, strict=True)} for each in choices)
-        attempts = [{"role": role, **claim_settings(claims, {**drawn.known, **values})} for values in tried]
+        attempts = [_session(subject, role, claims, {**drawn.known, **values}) for values in tried]
         counts = reached(
             subject.pools.connection, [each.sql for each in drawn.setup], attempts, _reaching(subject, drawn.row)
         )
@@ -114,12 +115,18 @@ def reached_by(subject: Subject, role: str, claims: Sequence[Mapping[str, Any]])
     """Returns for each of some claims, with the values of a row in their variables, the number of rows it reaches."""
     scores = [0] * len(claims)
     for drawn in _drawn_once(subject, (), (), FEW):
-        attempts = [{"role": role, **claim_settings(each, drawn.row)} for each in claims]
+        attempts = [_session(subject, role, each, drawn.row) for each in claims]
         setup = [each.sql for each in drawn.setup]
         # A row that it cannot read is not found by its WHERE either.
         counts = reached(subject.pools.connection, setup, attempts, _reaching(subject, drawn.row)[:1])
         scores = [score + count for score, count in zip(scores, counts, strict=True)]
     return scores
+
+
+def _session(subject: Subject, role: str, claims: Mapping[str, Any], values: Values) -> Mapping[str, str]:
+    """The settings of a role with its claims; what those who write rows have set is empty for it."""
+    written = dict.fromkeys((name for hints in subject.pools.row_hints.values() for name in hints.claims), "")
+    return {**written, "role": role, **claim_settings(claims, values)}
 
 
 @dataclass(frozen=True, repr=False)
@@ -161,15 +168,20 @@ def _drawn(
 
 
 def _candidates(subject: Subject) -> Iterator[OwnerColumn]:
-    """Yields the columns of the table, of its ancestors, and of tables that refer to one of these, nearest first."""
-    own = subject.table
+    """Yields the columns of the table, of its ancestors, and of tables that refer to one of these, nearest first.
+
+    Other tables are left out that no policy leads to.
+    """
+    own, asked = subject.table, asked_by_policies(subject)
     chains = [(), *paths(subject, own)]
     for chain in chains:
         table = end_of(subject, chain)
-        yield from (OwnerColumn(chain, column.name, "") for column in table.columns if column.is_supplied)
+        names = (column.name for column in table.columns if column.is_supplied and table.name in asked)
+        yield from (OwnerColumn(chain, name, "") for name in names)
     for chain in chains:
         for child, key in subject.catalog.referencing(end_of(subject, chain).name):
-            if child.name != own.name and not any(step[0].name == child.name for step in chain):
+            left_out = child.name == own.name or child.name not in asked
+            if not left_out and not any(step[0].name == child.name for step in chain):
                 columns = (column.name for column in child.columns if column.name not in key.columns)
                 yield from (OwnerColumn(chain, name, "", (child, key)) for name in columns)
 

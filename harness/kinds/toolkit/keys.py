@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import reject
 
@@ -68,8 +68,8 @@ def room_for_rows(subject: Subject, fixed: Values | None = None) -> float:
 class RowsWithKey:
     """Draws rows of the table around a key of columns or expressions.
 
-    Each row has the ``fixed`` values, and the ``present`` columns are not NULL: they keep the rows in the part of the
-    table that the key holds for.
+    Each row has the ``fixed`` values, keeps the predicates ``also``, and the ``present`` columns are not NULL: it stays
+    in the part of the table that the key holds for.
     """
 
     subject: Subject
@@ -77,6 +77,7 @@ class RowsWithKey:
     elements: tuple[str, ...]
     fixed: Values
     present: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -96,10 +97,10 @@ class RowsWithKey:
         draft.share_ancestors()
         columns, present = self.columns, (*self.present, *self.columns)
         room = room_for_rows(subject, self.fixed)
-        first = _with_values(draft.insert(table, self.fixed, present), present)
-        others = [draft.insert(table, self.fixed, present)] if room > 2 else []
+        first = _with_values(draft.insert(table, self.fixed, present, self.also), present)
+        others = [draft.insert(table, self.fixed, present, self.also)] if room > 2 else []
         rows = [*existing, first, *others]
-        give_own_keys(subject, draft, self.elements, rows)
+        give_own_keys(subject, draft, self.elements, rows, self.also)
         if any(self._has_null(row) for row in rows):
             reject()
         key = {column: first[column] for column in columns}
@@ -112,7 +113,8 @@ class RowsWithKey:
         yield subject.varied(on_insert, {*self.fixed, *present})
         changes = key_with_references(subject, columns, same)
         for other in others if subject.may_update(changes) else ():
-            yield Probe(subject.update(other, changes), refused, "same key on update", second, required=not existing)
+            update = subject.update(other, changes)
+            yield from self._tried_twice(Probe(update, refused, "same key on update", second, required=not existing))
         for column in columns if room > 1 else ():
             if near := self._near(column, first, rows):
                 required = not implied_by and (len(columns) == 1 or column not in subject.table.foreign_columns)
@@ -120,6 +122,13 @@ class RowsWithKey:
                 aspect = f"another {column} accepted"
                 accepted = Probe(Insert(table, near), Accepted(1), aspect, value, required=required)
                 yield subject.varied(accepted, {*self.fixed, *present})
+
+    def _tried_twice(self, on_update: Probe) -> Iterator[Probe]:
+        """Yields an update to another's key, and again past triggers: one that looks for rows meets the old one."""
+        yield on_update
+        triggers = self.subject.table.triggers
+        if self.subject.roles.may_disable_triggers and any("update" in each.events for each in triggers):
+            yield replace(on_update, before="set local session_replication_role = replica")
 
     def _near(self, column: str, first: Values, rows: Sequence[Values]) -> NewRow | None:
         """Draws a row that has the key of the first but for one column; None if none was found."""
@@ -131,13 +140,14 @@ class RowsWithKey:
         if any(column in key.columns and self._decide_parent(key, others) for key in subject.table.foreign_keys):
             return None
         fixed = {**self.fixed, **{name: first[name] for name in columns if name != column}}
-        row = draft.row(subject.table.name, fixed, (*self.present, *columns), _outside_exclusions(subject))
+        also = (*_outside_exclusions(subject), *self.also)
+        row = draft.row(subject.table.name, fixed, (*self.present, *columns), also)
         if row[column] == first[column]:
             if column in subject.table.foreign_columns or column in fixed:
                 return None
-            row[column] = draft.other_value(subject.table.name, column, row)
+            row[column] = draft.other_value(subject.table.name, column, row, self.also)
         if any(name not in columns for name in self.elements):
-            return _with_another_key(subject, draft, self.elements, column, row, rows)
+            return _with_another_key(subject, draft, self.elements, column, row, rows, self.also)
         return row
 
     def _decide_parent(self, key: ForeignKey, columns: Set[str]) -> bool:
@@ -167,7 +177,9 @@ def _with_values(row: NewRow, present: tuple[str, ...]) -> NewRow:
     return reject() if any(row[column] is None for column in present) else row
 
 
-def give_own_keys(subject: Subject, draft: Draft, elements: Sequence[str], rows: list[NewRow]) -> None:
+def give_own_keys(
+    subject: Subject, draft: Draft, elements: Sequence[str], rows: list[NewRow], also: tuple[str, ...] = ()
+) -> None:
     """Changes rows so that no two have one key, also where the catalog does not have the key."""
     last = deciding_key_columns(subject, elements)[-1]
     if last in subject.table.foreign_columns:
@@ -175,13 +187,19 @@ def give_own_keys(subject: Subject, draft: Draft, elements: Sequence[str], rows:
     computed = any(_is_computed(subject, name) for name in elements)
     for place, row in enumerate(rows):
         if computed:
-            row.update(_with_another_key(subject, draft, elements, last, row, rows[:place]) or reject())
+            row.update(_with_another_key(subject, draft, elements, last, row, rows[:place], also) or reject())
         while not computed and any(all(row[name] == other[name] for name in elements) for other in rows[:place]):
             row[last] = draft.other_value(subject.table.name, last, row)
 
 
 def _with_another_key(
-    subject: Subject, draft: Draft, elements: Sequence[str], column: str, row: Values, others: Sequence[Values]
+    subject: Subject,
+    draft: Draft,
+    elements: Sequence[str],
+    column: str,
+    row: Values,
+    others: Sequence[Values],
+    also: tuple[str, ...],
 ) -> NewRow | None:
     """Returns a row, with another value of the column if another row has its key; None if no value was found."""
     found = dict(row)
@@ -190,7 +208,7 @@ def _with_another_key(
             return found
         if column in subject.table.foreign_columns:
             return None
-        found[column] = draft.other_value(subject.table.name, column, found)
+        found[column] = draft.other_value(subject.table.name, column, found, also)
     return None
 
 

@@ -92,7 +92,9 @@ def _equal(node: Any) -> Iterator[tuple[Operand, Operand]]:
             found = [each.res_target.val for each in node.subselect.select_stmt.target_list]
             yield from _pairs(_cells(node.testexpr), found)
     elif strings(node.name)[-1:] == ("=",) and enum_name(node, "kind") in _EQUAL and node.HasField("lexpr"):
-        yield from _pairs(_cells(node.lexpr), _cells(node.rexpr))
+        listed = [*node.rexpr.list.items] if node.rexpr.HasField("list") else [node.rexpr]
+        for each in listed:
+            yield from _pairs(_cells(node.lexpr), _cells(each))
 
 
 def _pairs(ones: list[Any], others: list[Any]) -> Iterator[tuple[Operand, Operand]]:
