@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
@@ -85,6 +85,11 @@ class PredicateKind(Validatable):
         # What a declared rule that nobody enforces lets happen needs no example.
         return None if self.enforced and unenforced else self._rule(subject).scenarios()
 
+    def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:
+        yield from super().notes(subject, shown, masked)
+        for condition in self._rule(subject).values.undecided if self.enforced else ():
+            yield f"no row was found that is refused only because {condition}"
+
 
 def _parts(predicate: str) -> tuple[frozenset[str], frozenset[str]]:
     """Returns the constants of a predicate, and its operators and functions: PostgreSQL prints casts besides."""
@@ -107,6 +112,10 @@ class CheckKind(PredicateKind):
     `constraint` (23514), on insert and on update. Every other declared rule holds for these values. They are the
     constants of all rules on these columns, their neighbours, the edges of the type and drawn values. PostgreSQL
     evaluates the predicate on them without the table.
+
+    Each condition that AND, OR, NOT, BETWEEN and CASE join is tried alone, too: by values that it refuses and all other
+    conditions let pass, also values that `<=` for `<`, the next number or a wider pattern would accept. A note names a
+    condition for which no such values were found.
 
     `implied_by` names a stricter rule, which refuses all that this one does (`a >= 10` beside `a > 0`): of two CHECKs
     PostgreSQL names the first in the alphabet. A constraint with NO INHERIT is broken by the rows of tables that

@@ -32,8 +32,9 @@ SEEN = 20
 class PoolFinder:
     """Lays candidates out and keeps the combinations that the server says keep all rules."""
 
-    def __init__(self, oracle: Oracle, introspection: Introspection) -> None:
-        self._oracle = oracle
+    def __init__(self, oracle: Oracle, introspection: Introspection, mixed: int = 0) -> None:
+        """``mixed`` is how many candidates are made of several constants and patterns each."""
+        self._oracle, self._mixed = oracle, mixed
         self._introspection = introspection
         self._memo = Memo()
 
@@ -75,7 +76,7 @@ class PoolFinder:
         constants = self._memo(asked, lambda: constants_of(self._introspection, *asked))
         settings = self._oracle.settings(table.name).values()
         known = constants.also((*self._defaults(definition), *settings))
-        found = candidates(definition, known)
+        found = candidates(definition, known, mixed=self._mixed)
         # A constant may be a whole value of a type of which only the server knows the input: `'t'` is the `true` that
         # is among the candidates already.
         whole = whole_values(definition, known)

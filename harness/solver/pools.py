@@ -37,6 +37,9 @@ from harness.solver.rules import (
 from harness.solver.search import product
 from harness.values.types import needs_server
 
+MIXED = 120
+"""Texts of a column that are tried besides, where few rows keep what is asked."""
+
 
 class Pools:
     """The pools of every table, computed when first asked for.
@@ -57,6 +60,7 @@ class Pools:
         self.introspection = Introspection(connection)
         self.existing = ExistingRows(connection)
         self.finder = PoolFinder(self.oracle, self.introspection)
+        self._thorough = PoolFinder(self.oracle, self.introspection, mixed=MIXED)
         self.row_hints = dict(row_hints or {})
         self._bare = with_rules_of_partitions(catalog)
         self.catalog = with_logical_references(self._bare, self.row_hints)
@@ -167,6 +171,10 @@ class Pools:
     def of_changed_rows(self, table: Table, also: tuple[str, ...] = ()) -> tuple[Pool, ...]:
         """The pools of rows that may have been updated since: they need not keep rules for INSERT only."""
         return self._of("changed", table, also)
+
+    def pool_of(self, table: Table, columns: tuple[str, ...], rules: Sequence[Rule]) -> Pool:
+        """The combinations that keep these rules and no others, of more candidates; raises :class:`Unfillable`."""
+        return self._thorough.pool(self.catalog, table, columns, rules, rules)
 
     def _of(self, rows: Literal["new", "changed"], table: Table, also: tuple[str, ...]) -> tuple[Pool, ...]:
         if (table.name, rows, also) not in self._pools:

@@ -20,6 +20,7 @@ from harness.project import Tuple, sql
 from harness.values.constants import RuleConstants
 from harness.values.examples import examples
 from harness.values.literals import array, composite, delimiter
+from harness.values.mixtures import mixtures
 from harness.values.moments import MOMENTS, around, near_today
 from harness.values.patterns import matching
 from harness.values.types import needs_server, numeric_limits, values
@@ -58,11 +59,15 @@ _POINTS = {
 """Bounds of ranges, in ascending order."""
 
 
-def candidates(column: Column, constants: RuleConstants, draws: int = 24) -> Tuple:
-    """Values for a column, simplest first and NULL last; ``constants`` are those of the rules that mention it."""
+def candidates(column: Column, constants: RuleConstants, draws: int = 24, mixed: int = 0) -> Tuple:
+    """Values for a column, simplest first and NULL last; ``constants`` are those of the rules that mention it.
+
+    Of values that are made of several constants it has as many as ``mixed``.
+    """
     formats = _fit(column, list(_FORMATS)) if constants.opaque and column.base_name in _TEXTS else []
     near = _around(column, constants)
     made = [*_matching(column, constants), *_composed(column), *near_today(column, constants)]
+    made += mixtures(column, constants)[:mixed] if mixed else []
     return tuple(dict.fromkeys([*_typical(column), *formats, *near, *made, *sample(column, draws), None]))
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
+from harness.catalog.model import Missing
 from harness.kinds.base import Subject, Unreliable, identifier, literal, show
 from harness.kinds.toolkit.changes import by_pattern, entries
+from harness.kinds.toolkit.deciding_rows import DecidingRows
 from harness.oracle import Answer
 from harness.project import NewRow, Tuple, sql
-from harness.solver.rules import Rule, Unfillable, computable, deciding_columns, domain_predicates, implying
+from harness.solver.rules import Rule, Unfillable, computable, deciding_columns, domain_predicates, implying, merged
 
 MENDED = 4000
 """Combinations tried to find values of other columns with which a value keeps the other rules."""
@@ -55,7 +58,45 @@ class PredicateValues:
                 values = f"values of {', '.join(columns)}" if columns else "rows"
                 unknown = self._unknown(columns, [row for row, _, kept in judged if kept]) if side is bad else ""
                 raise Unreliable(f"no {values} found that {words} {self.predicate}{hint if hidden else ''}{unknown}")
-        return self._by_constants(good), self._by_constants(bad)
+        return self._by_constants(good), self._deciding(columns, self._by_constants(bad))
+
+    def _deciding(self, columns: tuple[str, ...], bad: list[NewRow]) -> list[NewRow]:
+        """Puts rows in front by which one condition of the predicate alone decides; they may be new ones."""
+        conditions = sql.deciding(self.predicate, "check")
+        if len(conditions) < 2:
+            return bad
+        table, always = self.subject.table, self._others[0]
+        if (actual := self._actual()) is not None:
+            # What another CHECK in its place would accept comes first.
+            conditions = (*((*said, f"({actual}) is not false") for said in conditions), *conditions)
+        far = {
+            rule.predicate: names
+            for rule in self.subject.pools.declared(table.name)
+            if (names := {*deciding_columns(table, rule.predicate)}) and not names & {*columns}
+        }
+        # A row keeps the rules of tied columns as well, and those of the columns that these tie.
+        near = next(group for group in merged([{*columns, *self._tied}, *far.values()]) if group >= {*columns})
+        rules = [*always, *(predicate for predicate, names in far.items() if names <= near)]
+        wider = (tuple(each.name for each in table.columns if each.name in near), rules)
+        rows = DecidingRows(self.subject, columns, always, wider if self._tied else ((), ()))
+        found, missing = rows.of(bad, conditions)
+        self.undecided.update(dict.fromkeys(missing))
+        return [*found, *(row for row in bad if row not in found)]
+
+    @property
+    def undecided(self) -> dict[str, None]:
+        """The conditions that no row decides alone; they are known when the values are."""
+        asked = ("undecided", self.subject.table.name, self.predicate, self.constraint)
+        found: dict[str, None] = self.subject.pools.cached(asked, dict)
+        return found
+
+    def _actual(self) -> str | None:
+        """Returns the predicate of the constraint in the database, if it is another one."""
+        table = self.subject.table
+        found = next((each.expression for each in table.checks if each.name == self.constraint), None)
+        with suppress(Missing):
+            return found if found != self.subject.canonical.check(table, self.predicate) else None
+        return None
 
     def _unknown(self, columns: tuple[str, ...], rows: Sequence[Tuple]) -> str:
         """Returns a remark about values for which the predicate is NULL: `array_length` is of an empty array."""

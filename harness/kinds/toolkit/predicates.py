@@ -91,14 +91,17 @@ class PredicateRule:
         return subject.probes(build)
 
     @cached_property
+    def values(self) -> PredicateValues:
+        return PredicateValues(self.subject, self.predicate, self.refused.constraint or "", self.implied_by)
+
+    @cached_property
     def sides(self) -> tuple[list[NewRow], list[NewRow]]:
         """Values for which the predicate is true or null, and values for which it is false.
 
         Raises :class:`Unreliable` if there are no values on one of the sides, or one of :attr:`every` is missing.
         """
-        values = PredicateValues(self.subject, self.predicate, self.refused.constraint or "", self.implied_by)
-        good, bad = values.sides()
-        for value in values.missing(self.every, good):
+        good, bad = self.values.sides()
+        for value in self.values.missing(self.every, good):
             raise Unreliable(f"no row found with {literal(value)} that keeps the other rules")
         return good, bad
 

@@ -2,8 +2,8 @@
 
 ``$name`` outside of quotes is a variable of the check. For the parser it is a parameter, for a probe a literal.
 :mod:`.parsing` checks a text and fills in variables, :mod:`.contents` lists the parts of one, :mod:`.truth` says which
-values it can have. Every function raises :class:`SqlError` for a text that is not SQL. Whole files are read by
-:mod:`harness.project.sqlfile`.
+values it can have, :mod:`.deciding` by which rows one of its conditions alone decides. Every function raises
+:class:`SqlError` for a text that is not SQL. Whole files are read by :mod:`harness.project.sqlfile`.
 """
 
 from harness.grammar import SqlError
@@ -30,6 +30,7 @@ from harness.project.sql.contents import (
     tables,
     unqualified,
 )
+from harness.project.sql.deciding import deciding
 from harness.project.sql.parsing import (
     bind,
     element,
@@ -61,6 +62,7 @@ __all__ = [
     "conjuncts",
     "constant_calls",
     "constants",
+    "deciding",
     "default",
     "disjuncts",
     "element",
