@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.catalog.model import Index, Missing
@@ -43,12 +44,15 @@ from harness.kinds.toolkit.keys import (
     may_be_null,
     room_for_rows,
 )
-from harness.kinds.toolkit.predicate_sides import sides
+from harness.kinds.toolkit.predicate_sides import alone_outside, sides
 from harness.probes import Accepted, Family, Insert, Probe, Refused
 from harness.project import sql
 from harness.project.keys import ColumnForm, choice, concurrently, key, key_element, name, predicate, several
 from harness.races import Invariant, Race, Races
 from harness.solver.rules import Rule, deciding_columns, not_empty
+
+ALONE = 8
+"""Conditions of one `where` that are tried in one scenario; of more, a drawn part."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class UniqueKind(Kind):
 
     Proven: the same key is refused on insert and on update (23505). Rows that differ in any one column of the key are
     accepted. The same key is accepted outside `where`, and with a NULL in it; with `nulls: not distinct` a second NULL
-    is refused.
+    is refused. Of a `where` of several conditions, each is tried alone: only this one is not true of the rows.
 
     PostgreSQL computes whether two keys are the same. The key of a generated column, or of an expression, is that of
     the columns it is computed from: values with the same result ('A' and 'a', to `lower`) are refused, values with
@@ -171,6 +175,7 @@ class UniqueKind(Kind):
         if room_for_rows(subject) == 1:
             # Each of these is about a second row.
             with_null, same_by_expression, outside = [], [], []
+        alone = alone_outside(subject, self.where, outside, self._other_where(subject))
         refused_null = refused if self.nulls == "not distinct" else Accepted(1)
 
         def build(draft: Draft) -> Iterator[Probe | Family]:
@@ -189,10 +194,21 @@ class UniqueKind(Kind):
                     yield from RowsWithKey(subject, draft, self.unique, fixed, rows.present).twice(refused_null, aspect)
             if outside:
                 yield from self._draw_side(subject, draft, outside, inside).twice(Accepted(1), "outside of where")
+            for each in draft.sample(alone, ALONE) if outside else ():
+                rows = self._draw_side(subject, draft, [each], inside)
+                yield from rows.with_whole_key().twice(Accepted(1), "outside of where")
             if self._heirs(subject):
                 yield from self._in_heirs(self._draw_side(subject, draft, inside, never_inside))
 
         return subject.probes(build)
+
+    def _other_where(self, subject: Subject) -> str | None:
+        """Returns the predicate of the index in the database, if it is another one."""
+        with suppress(Missing):
+            found = self._index(subject).predicate
+            printed = subject.canonical.index(subject.table, "btree", ["(1)"], self.where).predicate
+            return found if found != printed else None
+        return None
 
     def _in_heirs(self, rows: RowsWithKey) -> Iterator[Probe]:
         """Yields rows with the same key in a table that inherits from this one."""
