@@ -20,6 +20,7 @@ from harness.kinds.base import (
 )
 from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.constraints import Validatable, enforced, failing, named_otherwise, validated
+from harness.kinds.toolkit.predicate_values import is_of_table
 from harness.kinds.toolkit.predicates import PredicateRule
 from harness.probes import Refused
 from harness.project import sql
@@ -74,9 +75,7 @@ class PredicateKind(Validatable):
         if not sql.can_be_false(self.predicate):
             yield Fact("values that it refuses", "no value is refused, since it is never false")
         table, name = subject.table, self._constraint(subject.table.name)
-        if not any(column.is_domain for column in table.columns) or any(
-            each.name == name for each in table.constraints
-        ):
+        if is_of_table(table, self.predicate, name):
             yield self.validity_fact(table.constraint(name))
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun | None:

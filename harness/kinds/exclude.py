@@ -30,9 +30,10 @@ class ExcludeKind(Kind):
 
     Proven: a row is refused by `constraint` (23P01), on insert and on update, if all operators are true between it and
     an existing row. It is accepted where one of them is false or null (another room, a range that only touches), and
-    where one of the two rows is outside of `where`. PostgreSQL evaluates the expressions and operators on two rows
-    without the table. `concurrently: true`: two transactions at once do not both insert such rows. Neither of the rows
-    is one of a table that inherits from this one, which no constraint covers; `only: true` leaves those out.
+    where one of the two rows is outside of `where`, by each of its conditions alone. PostgreSQL evaluates the
+    expressions and operators on two rows without the table. `concurrently: true`: two transactions at once do not both
+    insert such rows. Neither of the rows is one of a table that inherits from this one, which no constraint covers;
+    `only: true` leaves those out.
     """
 
     rule_sort = "constraint"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.catalog.model import Index, Missing
@@ -43,12 +44,17 @@ from harness.kinds.toolkit.keys import (
     may_be_null,
     room_for_rows,
 )
-from harness.kinds.toolkit.predicate_sides import sides
+from harness.kinds.toolkit.predicate_sides import alone_outside, sides
 from harness.probes import Accepted, Family, Insert, Probe, Refused
 from harness.project import sql
 from harness.project.keys import ColumnForm, choice, concurrently, key, key_element, name, predicate, several
 from harness.races import Invariant, Race, Races
 from harness.solver.rules import Rule, deciding_columns, not_empty
+
+ALONE = 8
+"""Conditions of one `where` that are tried in one scenario; of more, a drawn part."""
+
+Texts = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class UniqueKind(Kind):
 
     Proven: the same key is refused on insert and on update (23505). Rows that differ in any one column of the key are
     accepted. The same key is accepted outside `where`, and with a NULL in it; with `nulls: not distinct` a second NULL
-    is refused.
+    is refused. Of a `where` of several conditions, each is tried alone: only this one is not true of the rows.
 
     PostgreSQL computes whether two keys are the same. The key of a generated column, or of an expression, is that of
     the columns it is computed from: values with the same result ('A' and 'a', to `lower`) are refused, values with
@@ -158,21 +164,20 @@ class UniqueKind(Kind):
         raise Missing(f"unique key on {subject.table.name}:", expected, known)
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy:
+        heirs, refused = self._heirs(subject), self._refused(subject.table.name)
         if self.without_overlaps:
-            constraint = self._constraint(subject.table.name)
-            return subject.probes(overlaps(subject, self.unique, constraint, self._heirs(subject)))
+            return subject.probes(overlaps(subject, self.unique, self._constraint(subject.table.name), heirs))
         inside, outside, never_inside = sides(subject, self.where)
         also = self._with_member(subject)
-        refused = self._refused(subject.table.name)
         nullable = [name for name in deciding_key_columns(subject, self.unique) if may_be_null(subject, name)]
         with_null: list[NewRow] = [{name: None} for name in self.unique if name in nullable]
         if none := null_columns(subject, self.unique, nullable):
             with_null.append(none)
         # Of values with the same key one may be outside of `where`.
         same_by_expression = [] if also and self.where else same_key_pairs(subject, self.unique)
-        if room_for_rows(subject) == 1:
-            # Each of these is about a second row.
+        if room_for_rows(subject) == 1:  # each of these is about a second row
             with_null, same_by_expression, outside = [], [], []
+        alone = alone_outside(subject, self.where, outside, self._other_where(subject))
         refused_null = refused if self.nulls == "not distinct" else Accepted(1)
 
         def build(draft: Draft) -> Iterator[Probe | Family]:
@@ -191,10 +196,21 @@ class UniqueKind(Kind):
                     yield from RowsWithKey(subject, draft, self.unique, fixed, rows.present).twice(refused_null, aspect)
             if outside:
                 yield from self._draw_side(subject, draft, outside, inside).twice(Accepted(1), "outside of where")
-            if self._heirs(subject):
+                for each in draft.sample(alone, ALONE):
+                    rows = self._draw_side(subject, draft, [each], inside).with_whole_key()
+                    yield from rows.twice(Accepted(1), "outside of where")
+            if heirs:
                 yield from self._in_heirs(self._draw_side(subject, draft, inside, never_inside, also))
 
         return subject.probes(build)
+
+    def _other_where(self, subject: Subject) -> str | None:
+        """Returns the predicate of the index in the database, if it is another one."""
+        with suppress(Missing):
+            found = self._index(subject).predicate
+            printed = subject.canonical.index(subject.table, "btree", ["(1)"], self.where).predicate
+            return found if found != printed else None
+        return None
 
     def _in_heirs(self, rows: RowsWithKey) -> Iterator[Probe]:
         """Yields rows with the same key in a table that inherits from this one."""
@@ -252,21 +268,13 @@ class UniqueKind(Kind):
     def _with_member(self, subject: Subject) -> tuple[str, ...]:
         """Returns predicates of rows that a key on a part of a JSON document is about: few drawn documents have it."""
         table = subject.table
-        parts = [
-            each
-            for each in map(element, expressions(self.unique))
-            if any(table.column(name).is_json for name in deciding_columns(table, each))
-        ]
+        keys = {each: deciding_columns(table, each) for each in map(element, expressions(self.unique))}
+        parts = [each for each, names in keys.items() if any(table.column(name).is_json for name in names)]
         also = (*(f"{each} is not null" for each in parts), *([f"({self.where}\n) is true"] if self.where else []))
         return also if parts and subject.can_have_rows(also) else ()
 
     def _draw_side(
-        self,
-        subject: Subject,
-        draft: Draft,
-        sides: Sequence[NewRow],
-        other_side: Sequence[NewRow],
-        also: tuple[str, ...] = (),
+        self, subject: Subject, draft: Draft, sides: Sequence[NewRow], others: Sequence[NewRow], also: Texts = ()
     ) -> RowsWithKey:
         """Chooses values of the columns in ``where``, and draws rows with them that keep the predicates ``also``.
 
@@ -280,7 +288,7 @@ class UniqueKind(Kind):
             for column, value in chosen.items()
             if column in own
             and value is not None
-            and (also or not any(_turns(column, chosen, other) for other in other_side))
+            and (also or not any(_turns(column, chosen, other) for other in others))
         )
         fixed = {column: value for column, value in chosen.items() if column not in present}
         return RowsWithKey(subject, draft, self.unique, fixed, present, also)

@@ -83,6 +83,10 @@ class RowsWithKey:
     def columns(self) -> tuple[str, ...]:
         return deciding_key_columns(self.subject, self.elements)
 
+    def with_whole_key(self) -> RowsWithKey:
+        """The same rows without a NULL in the key, but for one that is fixed."""
+        return replace(self, present=(*self.present, *(name for name in self.columns if name not in self.fixed)))
+
     def duplicates(
         self, refused: Refused, implied_by: str | None, existing: Sequence[NewRow] = ()
     ) -> Iterator[Probe | Family]:

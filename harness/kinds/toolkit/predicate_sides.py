@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.kinds.base import NewRow, Subject, Unreliable
+from harness.kinds.toolkit.deciding_rows import DecidingRows
 from harness.kinds.toolkit.predicate_values import combinations
 from harness.oracle import Answer
+from harness.project import sql
 from harness.solver.rules import deciding_columns
 
 
@@ -20,9 +22,7 @@ def sides(subject: Subject, where: str | None) -> tuple[list[NewRow], list[NewRo
         return [{}], [], []
     table = subject.table
     columns = deciding_columns(table, where)
-    about = {rule.predicate: {*deciding_columns(table, rule.predicate)} for rule in subject.pools.rules(table)}
-    rules = [each for each, names in about.items() if names and names <= {*columns}]
-    tied = any(names & {*columns} and names - {*columns} for names in about.values())
+    rules, tied = _rules(subject, columns)
     rows = combinations(subject, columns, (where,))
     sides: tuple[list[NewRow], list[NewRow], list[NewRow]] = [], [], []
     inside, outside, never_inside = sides
@@ -39,6 +39,31 @@ def sides(subject: Subject, where: str | None) -> tuple[list[NewRow], list[NewRo
     if not inside:
         raise Unreliable(f"no values found for which {where} is true")
     return sides
+
+
+def alone_outside(subject: Subject, where: str | None, outside: Sequence[NewRow], actual: str | None) -> list[NewRow]:
+    """Returns values that only one condition of ``where`` leaves outside, for each condition that has any.
+
+    They are some of those ``outside`` or are searched. Those come first that an ``actual`` predicate, if it is another
+    one, takes inside.
+    """
+    conditions = sql.deciding(where or "true", "where")
+    if actual is not None:
+        conditions = (*((*said, f"({actual}) is true") for said in conditions), *conditions)
+    if len(conditions) < 2 or where is None:
+        return []
+    columns = deciding_columns(subject.table, where)
+    rules, tied = _rules(subject, columns)
+    found, _ = DecidingRows(subject, columns, rules).of(outside, conditions)
+    return _with_others(subject, f"({where}\n) is not true", found) if tied else found
+
+
+def _rules(subject: Subject, columns: Sequence[str]) -> tuple[list[str], bool]:
+    """Returns the rules about nothing but these columns, and whether others tie more columns to them."""
+    table = subject.table
+    about = {rule.predicate: {*deciding_columns(table, rule.predicate)} for rule in subject.pools.rules(table)}
+    rules = [each for each, names in about.items() if names and names <= {*columns}]
+    return rules, any(names & {*columns} and names - {*columns} for names in about.values())
 
 
 def _with_others(subject: Subject, also: str, rows: Sequence[NewRow]) -> list[NewRow]:

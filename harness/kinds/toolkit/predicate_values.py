@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.catalog.model import Missing
-from harness.kinds.base import Subject, Unreliable, identifier, literal, show
+from harness.kinds.base import Subject, Table, Unreliable, identifier, literal, show
 from harness.kinds.toolkit.changes import by_pattern, entries
 from harness.kinds.toolkit.deciding_rows import DecidingRows
 from harness.oracle import Answer
@@ -161,7 +161,7 @@ class PredicateValues:
         ]
         domains = domain_predicates(self.subject.pools.catalog, table)
         typed = [each for each in domains if columns & {*deciding_columns(table, each)}]
-        if any(each.name == constraint for each in table.constraints):
+        if is_of_table(table, self.predicate, constraint):
             return [*always, *typed], late
         return always, [*typed, *late]
 
@@ -247,6 +247,13 @@ class PredicateValues:
         return by_pattern(
             rows, lambda values: tuple(each if each is None or each in self._constants else "other" for each in values)
         )
+
+
+def is_of_table(table: Table, predicate: str, constraint: str) -> bool:
+    """Whether a constraint is one of the table: that of a domain is about one value."""
+    names = sql.columns(predicate)
+    may_be_of_domain = len(names) == 1 and any(each.is_domain for each in table.columns if each.name in names)
+    return not may_be_of_domain or any(each.name == constraint for each in table.constraints)
 
 
 def combinations(subject: Subject, columns: Sequence[str], also: tuple[str, ...] = ()) -> list[Tuple]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from harness.generation.exclusions import ColumnGroup, ExclusionElements, column_groups
 from harness.kinds.base import Subject, Unreliable, Values
+from harness.kinds.toolkit.predicate_sides import alone_outside
 from harness.oracle import Answer
 from harness.solver.rules import deciding_columns
 
@@ -26,7 +28,8 @@ VALUES = 12
 
 def residents(subject: Subject, exclusion: ExclusionElements) -> list[Resident]:
     """Returns the rows with the most sorts of other rows. Raises :class:`Unreliable` if a sort is never found."""
-    parts = column_groups(subject.pools, subject.table, exclusion)
+    groups = column_groups(subject.pools, subject.table, exclusion)
+    parts = [_inside_first(subject, exclusion.where or "true", group) for group in groups]
     pairs = list(_pairs(parts, deciding_columns(subject.table, exclusion.where or "true")))
     columns = tuple(column for part in parts for column in part.columns)
     expressions = [expression for expression, _ in exclusion.elements]
@@ -46,7 +49,18 @@ def residents(subject: Subject, exclusion: ExclusionElements) -> list[Resident]:
     most = max(resident.sorts for resident in found)
     best = [resident for resident in found if resident.sorts == most]
     _add_pairs_elsewhere(subject, exclusion, parts, best)
+    _add_rows_outside(subject, exclusion, columns, best)
     return best
+
+
+def _inside_first(subject: Subject, where: str, group: ColumnGroup) -> ColumnGroup:
+    """Puts those values in front for which ``where`` is true, in the group that decides it."""
+    if not {*deciding_columns(subject.table, where)} & {*group.columns}:
+        return group
+    rows = [tuple(map(row.get, group.columns)) for row in group.rows]
+    answers = subject.oracle.answers(subject.table, group.columns, rows, [where])
+    both = zip(group.rows, answers, strict=True)
+    return replace(group, rows=tuple(row for row, _ in sorted(both, key=lambda each: each[1] != (Answer.TRUE,))))
 
 
 def _compared(
@@ -81,6 +95,19 @@ def _add_pairs_elsewhere(
     for (resident, one, other), *found_so in zip(tried, each_other, first, second, strict=True):
         if found_so == [True, False, False]:
             resident.elsewhere.append((one, other))
+
+
+def _add_rows_outside(
+    subject: Subject, exclusion: ExclusionElements, columns: tuple[str, ...], found: Sequence[Resident]
+) -> None:
+    """Puts rows in front of those outside ``where`` that only one of its conditions leaves there."""
+    alone = alone_outside(subject, exclusion.where, [], None)
+    for resident in found:
+        pairs = [(resident.row, {**resident.row, **values}) for values in alone]
+        others, resident.outside = resident.outside, []
+        for (_, row), answers in zip(pairs, _compared(subject, exclusion, columns, pairs), strict=True):
+            resident.add(row, answers)
+        resident.outside += others
 
 
 def _other_references(parts: Sequence[ColumnGroup], row: Values, foreign: frozenset[str]) -> Values:

@@ -17,16 +17,16 @@ from harness.project.sql.contents import without_casts
 from harness.project.sql.parsing import KEPT, expression
 
 
-class _Contrast(NamedTuple):
-    """The answer to an expression on such rows, and the one without the condition, or with a wider one."""
+class _Answers(NamedTuple):
+    """The value of an expression for such rows, and its value without the condition or with a wider one."""
 
     now: str
     else_: str
 
 
-_CHECK, _WHERE = _Contrast("is false", "is not false"), _Contrast("is not true", "is true")
+_CHECK, _WHERE = _Answers("is false", "is not false"), _Answers("is not true", "is true")
 _UNDER_NOT = MappingProxyType(
-    {_CHECK: _Contrast("is true", "is not true"), _WHERE: _Contrast("is not false", "is false")}
+    {_CHECK: _Answers("is true", "is not true"), _WHERE: _Answers("is not false", "is false")}
 )
 _NEGATED = MappingProxyType({**_UNDER_NOT, **{side: each for each, side in _UNDER_NOT.items()}})
 
@@ -48,7 +48,7 @@ def deciding(text: str, of: Literal["check", "where"]) -> tuple[tuple[str, ...],
     return tuple(dict.fromkeys(_deciding(expression(text), _CHECK if of == "check" else _WHERE, ())))
 
 
-def _deciding(wrapped: Any, side: _Contrast, others: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _deciding(wrapped: Any, side: _Answers, others: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     node = unwrap(wrapped)
     kind = type(node).__name__
     if kind == "BoolExpr" and enum_name(node, "boolop") == "NOT_EXPR":
@@ -82,7 +82,7 @@ def _joined(node: Any) -> str:
     return " and ".join(f"({deparse(node.lexpr)}) ? ({deparse(each)})" for each in keys.elements)
 
 
-def _of_case(node: Any, side: _Contrast, others: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _of_case(node: Any, side: _Answers, others: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     arms = [each.case_when for each in node.args]
     value = f"({deparse(node.arg)}) = " if node.HasField("arg") else ""
     before: tuple[str, ...] = ()
