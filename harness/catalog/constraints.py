@@ -35,6 +35,7 @@ class Column:
       an array's enum. ``parts`` are the attributes of a composite, the element of an array, the subtype of a range.
     - ``identity`` is ``a`` (always), ``d`` (by default) or empty; ``generated`` is ``s`` (stored), ``v`` (virtual) or
       empty, with the expression in ``default``.
+    - ``domain_checks`` are the CHECKs of its domains, about ``VALUE``, and ``domain_check_names`` their names.
     - ``not_null_unvalidated``: the NOT NULL is NOT VALID, and rows that stood before it may have NULL.
     """
 
@@ -54,6 +55,7 @@ class Column:
     comment: str | None
     parts: tuple[Column, ...] = ()
     not_null_unvalidated: bool = False
+    domain_check_names: tuple[str, ...] = ()
 
     @property
     def is_domain(self) -> bool:

@@ -177,6 +177,7 @@ class Types:
         """A row of ``sql/columns.sql``; a domain's NOT NULL and CHECKs are those of the column."""
         oid, typmod, base_type = row["oid"], row["typmod"], row["type"]
         checks: list[str] = []
+        names: list[str] = []
         not_null = row["not_null"]
         while self._rows[oid]["kind"] == "d":
             domain = self._rows[oid]
@@ -184,6 +185,7 @@ class Types:
             typmod = domain["typmod"] if domain["typmod"] >= 0 else typmod
             not_null = not_null or domain["not_null"]
             checks += domain["checks"]
+            names += domain["check_names"]
         base = self._rows[oid]
         # The length of a varchar(2)[] is that of its elements.
         inherited = typmod if base["kind"] == "b" else -1
@@ -199,6 +201,7 @@ class Types:
             typmod=typmod,
             labels=element.labels if element else base["labels"],
             domain_checks=tuple(checks),
+            domain_check_names=tuple(names),
             not_null=not_null,
             not_null_unvalidated=row.get("not_null_unvalidated", False),
             default=row["default"],

@@ -142,10 +142,12 @@ def computable_column(column: Column) -> Rule:
     return Rule(f"{name} is not null" if column.not_null else f"{name} is not distinct from {name}")
 
 
-def domain_predicates(catalog: Catalog, table: Table) -> tuple[str, ...]:
-    """The CHECKs of domains: of the table's columns, and of the columns that they refer to."""
-    own = (rule.predicate for column in table.columns for rule in domain_rules(column))
-    return (*own, *parent_domain_predicates(catalog, table))
+def domain_predicates(table: Table, without: str = "") -> list[str]:
+    """The CHECKs of the domains of a table's columns, but for those of one name."""
+    rules = (
+        each for column in table.columns for each in zip(column.domain_check_names, domain_rules(column), strict=True)
+    )
+    return [rule.predicate for name, rule in rules if name != without]
 
 
 def parent_domain_predicates(catalog: Catalog, table: Table) -> Iterator[str]:

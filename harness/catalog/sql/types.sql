@@ -76,6 +76,12 @@ select
         order by k.conname
     ) as checks,
     array(
+        select k.conname::text
+        from pg_catalog.pg_constraint as k
+        where k.contypid = t.oid and k.contype = 'c'
+        order by k.conname
+    ) as check_names,
+    array(
         select jsonb_build_array(p.name, p.part::bigint, p.typmod)
         from parts as p
         where p.oid = t.oid and p.name is not null

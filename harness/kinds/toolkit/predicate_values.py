@@ -18,7 +18,16 @@ from harness.kinds.toolkit.changes import by_pattern, entries
 from harness.kinds.toolkit.deciding_rows import DecidingRows
 from harness.oracle import Answer
 from harness.project import NewRow, Tuple, sql
-from harness.solver.rules import Rule, Unfillable, computable, deciding_columns, domain_predicates, implying, merged
+from harness.solver.rules import (
+    Rule,
+    Unfillable,
+    computable,
+    deciding_columns,
+    domain_predicates,
+    implying,
+    merged,
+    parent_domain_predicates,
+)
 
 MENDED = 4000
 """Combinations tried to find values of other columns with which a value keeps the other rules."""
@@ -140,7 +149,7 @@ class PredicateValues:
         """Other rules on the same columns: those for all values, and those for values that are accepted.
 
         The rules of a domain refuse before a CHECK of the table does; where the rule itself is that of a domain, values
-        that break it need not keep them.
+        that break it need not keep those of the columns that the table refers to.
         """
         table, constraint = self.subject.table, self.constraint
         columns = {*deciding_columns(table, self.predicate)}
@@ -159,11 +168,14 @@ class PredicateValues:
         late = [
             each.predicate for each in others if each.late and {*deciding_columns(table, each.predicate)} <= columns
         ]
-        domains = domain_predicates(self.subject.pools.catalog, table)
-        typed = [each for each in domains if columns & {*deciding_columns(table, each)}]
-        if is_of_table(table, self.predicate, constraint):
-            return [*always, *typed], late
-        return always, [*typed, *late]
+        named = "" if is_of_table(table, self.predicate, constraint) else constraint
+        beside, domains = domain_predicates(table, named), domain_predicates(table)
+        above = parent_domain_predicates(self.subject.pools.catalog, table)
+        own = [each for each in beside if columns & {*deciding_columns(table, each)}]
+        # One that refuses before this rule can has to let pass what is accepted.
+        typed = [*above, *(each for each in domains if self.implied_by and each not in beside)]
+        typed = [each for each in typed if columns & {*deciding_columns(table, each)}]
+        return ([*always, *own], [*typed, *late]) if named else ([*always, *own, *typed], late)
 
     def _refused_first(self, columns: tuple[str, ...], rows: list[Tuple]) -> list[NewRow]:
         """Values that break other CHECKs of the table as well, whose names come later, so that this one refuses."""
