@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from harness.kinds.base import NewRow, Subject
 from harness.kinds.toolkit.changes import entries
 from harness.oracle import Answer
-from harness.solver.rules import Rule, Unfillable
+from harness.solver.rules import Rule, Unfillable, deciding_columns
 
 ASKED = 400
 """Rows that are asked about before others are searched."""
@@ -64,6 +64,8 @@ class DecidingRows:
 
     def _pool(self, columns: tuple[str, ...], rules: Sequence[str], said: tuple[str, ...]) -> list[NewRow]:
         subject, kept = self.subject, [Rule(each) for each in (*said, *rules)]
+        if not {name for each in said for name in deciding_columns(subject.table, each)} <= {*columns}:
+            return []  # the database's own rule is about other columns
         try:
             found = entries(subject.pools.pool_of(subject.table, columns, kept))[:ASKED]
         except Unfillable:
