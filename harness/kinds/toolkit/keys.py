@@ -132,7 +132,9 @@ class RowsWithKey:
         yield on_update
         table = self.subject.table
         guarded = any("update" in each.events for each in table.triggers)
-        there = any({*index.columns} == {*self.columns} for index in table.unique_keys)
+        # One that can wait is kept by a trigger itself.
+        waiting = {each.name for each in table.constraints if each.deferrable}
+        there = any({*each.columns} == {*self.columns} and each.constraint not in waiting for each in table.unique_keys)
         if guarded and there and self.subject.roles.may_disable_triggers:
             yield replace(on_update, before="set local session_replication_role = replica")
 
