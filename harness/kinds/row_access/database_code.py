@@ -17,7 +17,7 @@ def code_of(subject: Subject) -> Code:
 def asked_by_policies(subject: Subject) -> frozenset[TableName]:
     """Returns the tables that the policies of the check's table may read, by themselves or through functions.
 
-    Those of the table itself are among them, and all where a policy may compute statements.
+    The table itself is among them, and so are all tables where a policy may compute statements.
     """
     names = code_of(subject).of_use(subject.table.name)
     tables = subject.catalog.tables

@@ -206,6 +206,7 @@ begin
                         or length(cell) > 8 and strpos(replace(turn ->> 'text', '""', '"'), cell) > 0
                     )
                     and cell <> all (regexp_split_to_array(without ->> 'text', '[^[:alnum:]-]+'))
+                    and (length(cell) <= 8 or strpos(replace(without ->> 'text', '""', '"'), cell) = 0)
                     and strpos(lower(call), lower(cell)) = 0
                 )
             ) then
