@@ -190,9 +190,12 @@ class Parents:
         keyed = graph.with_key(referenced, firm) or graph.with_key(referenced, known)
         if keyed is not None:
             return keyed if graph.can_be_referenced(referenced.name, keyed) else reject()
-        capacity = self._pools.capacity(referenced)
-        if capacity is not None and len(graph.rows(referenced.name)) >= capacity:
-            fitting = graph.inserted(referenced.name, known)
+        # A unique column that is referred to may be NULL, but nothing refers to such a row.
+        present = key.referenced_columns
+        capacity = self._pools.capacity(referenced, present=present)
+        keys = [row for row in graph.rows(referenced.name) if None not in map(row.get, present)]
+        if capacity is not None and len(keys) >= capacity:
+            fitting = [row for row in graph.inserted(referenced.name, known) if None not in map(row.get, present)]
             if fitting:
                 return self._values.choices.one_of(fitting)
         circular = (other for other in referenced.foreign_keys if other.references in self._pools.circular)
@@ -200,9 +203,4 @@ class Parents:
         if found is None and pending.depth:
             # Where ancestors have to be the same, those of another row may not be.
             found = graph.shared_parent(table, key, known, own_only=not self.shared or self.have_same_ancestors)
-        # A unique column that is referred to may be NULL, but nothing refers to such a row.
-        return (
-            found
-            if found is not None
-            else self._new_parent(referenced.name, known, pending.depth, key.referenced_columns)
-        )
+        return found if found is not None else self._new_parent(referenced.name, known, pending.depth, present)

@@ -6,7 +6,7 @@ Not here: whether existing rows are half of them (``pools.py``).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from harness.catalog.model import Index, Table
@@ -28,18 +28,19 @@ class Capacities:
     combinations: Callable[[Table, Sequence[str]], list[Tuple]]
     cached: Memo
 
-    def rows(self, table: Table, fixed: Values) -> int | None:
+    def rows(self, table: Table, fixed: Values, present: Collection[str] = ()) -> int | None:
         """The number of rows with the ``fixed`` values after which a unique key runs out; None without such a number.
 
-        A key with a predicate counts if the fixed values alone say that it is true.
+        A key with a predicate counts if the fixed values alone say that it is true. The ``present`` columns are not
+        NULL in any of the rows.
         """
 
         def found() -> int | None:
             keys = (key for key in table.unique_keys if not key.predicate or self.is_true(table, key.predicate, fixed))
-            sizes = [self._key_capacity(table, key, fixed) for key in keys]
+            sizes = [self._key_capacity(table, key, fixed, present) for key in keys]
             return min((size for size in sizes if size is not None), default=None)
 
-        return self.cached(("capacity", table.name, tuple(fixed.items())), found)
+        return self.cached(("capacity", table.name, tuple(fixed.items()), tuple(present)), found)
 
     def is_true(self, table: Table, predicate: str, row: Values) -> bool:
         """Whether a predicate is true of a row, as far as it has values."""
@@ -63,8 +64,8 @@ class Capacities:
         except (Unfillable, Unsupported):
             return []
 
-    def _key_capacity(self, table: Table, key: Index, fixed: Values) -> int | None:
-        """The number of values that a unique key can have; None if one of its columns can be anything."""
+    def _key_capacity(self, table: Table, key: Index, fixed: Values, present: Collection[str] = ()) -> int | None:
+        """The number of values that a unique key can have; None if one of its columns can be anything, or NULL."""
         if len(key.columns) != len(key.keys):
             return None if len(key.keys) > 1 else self._expression_capacity(table, key)
         sizes = []
@@ -72,12 +73,19 @@ class Capacities:
         for column in map(table.column, key.columns):
             if column.name in fixed:
                 sizes.append(1)
-            elif column.name in pools:
-                sizes.append(len({*pools[column.name].of_column(column.name)}))
+                continue
+            values: set[str | None]
+            if column.name in pools:
+                values = {*pools[column.name].of_column(column.name)}
             elif column.base_kind == "e" or column.base_name == "bool":
-                sizes.append(len(column.labels) or 2)
+                values = {*(column.labels or ("false", "true")), *(() if column.not_null else (None,))}
             else:
                 return None
+            if column.name in present:
+                values.discard(None)
+            if None in values and not key.nulls_not_distinct:
+                return None
+            sizes.append(len(values))
         return math.prod(sizes)
 
     def _expression_capacity(self, table: Table, key: Index) -> int | None:

@@ -7,7 +7,7 @@ Not here: reading existing rows (``existing.py``), the candidates (``finder.py``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
@@ -278,9 +278,9 @@ class Pools:
 
         return self.cached(("reusable rows", table.name, frozenset(known.items())), found)
 
-    def capacity(self, table: Table, fixed: Values | None = None) -> int | None:
-        """The number of rows with the ``fixed`` values after which a unique key runs out, if one does."""
-        return self._capacities.rows(table, fixed or {})
+    def capacity(self, table: Table, fixed: Values | None = None, present: Collection[str] = ()) -> int | None:
+        """The number of rows with ``fixed`` values and ``present`` columns after which a unique key runs out, if so."""
+        return self._capacities.rows(table, fixed or {}, present)
 
     def keys_of_one_row(self, table: Table) -> list[Index]:
         """The unique keys that leave room for one row: any two rows have the same one."""

@@ -69,7 +69,8 @@ class Reference:
         on_delete, on_update = (action.split(" (")[0] for action in (on_delete, on_update))
         # Row hints add unique keys to those of the catalog.
         child = replace(child, indexes=subject.pools.catalog.table(child.name).indexes)
-        limit, narrower = subject.pools.capacity(parent), tuple(_of_parents(key, child, subject.pools.rules(child)))
+        limit = subject.pools.capacity(parent, present=key.referenced_columns)
+        narrower = tuple(_of_parents(key, child, subject.pools.rules(child)))
         sizes = {name: len({*pool.of_column(name)}) for pool in subject.pools.of(child) for name in pool.columns}
         return cls(child, parent, key, on_delete, on_update, limit, narrower=narrower, sizes=sizes)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 from hypothesis import reject
@@ -58,9 +58,9 @@ def _values(subject: Subject, column: str) -> set[str | None] | None:
     return {*pool.of_column(column)} if pool else None
 
 
-def room_for_rows(subject: Subject, fixed: Values | None = None) -> float:
-    """Returns how many rows with the ``fixed`` values there can be before a unique key of the table runs out."""
-    most = subject.pools.capacity(subject.table, fixed)
+def room_for_rows(subject: Subject, fixed: Values | None = None, present: Collection[str] = ()) -> float:
+    """Returns how many rows with ``fixed`` values and ``present`` columns there can be before a unique key runs out."""
+    most = subject.pools.capacity(subject.table, fixed, present)
     return math.inf if most is None else most
 
 
@@ -100,7 +100,7 @@ class RowsWithKey:
         subject, draft, table = self.subject, self.draft, self.subject.table.name
         draft.share_ancestors()
         columns, present = self.columns, (*self.present, *self.columns)
-        room = room_for_rows(subject, self.fixed)
+        room = room_for_rows(subject, self.fixed, present)
         first = _with_values(draft.insert(table, self.fixed, present, self.also), present)
         others = [draft.insert(table, self.fixed, present, self.also)] if room > 2 else []
         rows = [*existing, first, *others]
