@@ -50,8 +50,9 @@ class TriggerKind(Kind):
 
     A row that an opaque trigger refuses, by any error in its function, shows nothing about other rules of the table. A
     row whose outcome differs from what a rule expects is tried again with the trigger switched off: if it is as
-    expected then, the check of that rule is unreliable, and not broken. The same holds for a trigger without any check,
-    which `declared` reports.
+    expected then, the check of that rule is unreliable, and not broken. Where a named constraint or a NOT NULL refuses
+    it then, and the trigger had refused it first or changed it, the check is proved, and a note names the trigger. A
+    trigger without any check, which `declared` reports, leaves it unreliable.
     """
 
     trigger: str = key(name, "the name of the trigger")

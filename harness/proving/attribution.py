@@ -29,8 +29,9 @@ Not here: which failure is kept (``examiner.py``) and shrunk (``trial.py``), and
   itself, ``shadows`` such probes: it lets none of them get further
 - MASKED by a trigger that no check declares, or of which none says what it does: that trigger is the cause
 - WRONG is tried once more with the rewrite rules and unexplained triggers of its tables switched off; if it is
-  AS_EXPECTED or MASKED then, they are the cause and the check is unreliable. No rewrite rule is the cause where a
-  trigger is expected to refuse, and nothing excuses a lack of privilege
+  AS_EXPECTED or MASKED then, they are the cause and the check is unreliable, unless the named rule refuses by itself
+  what such triggers rewrote (``trial.py``). No rewrite rule is the cause where a trigger is expected to refuse, and
+  nothing excuses a lack of privilege
 - rows before the probes that were refused by the check's own rule: WRONG; by another declared rule, or for a reason
   that is not about data: nothing was shown; by anything else: WRONG, if no unexplained trigger is the cause
 """

@@ -36,6 +36,11 @@ class Cause:
         """Whether the code of a function of theirs failed."""
         return self.refusal is not None and self.refusal.of_code
 
+    @property
+    def switched_off(self) -> str:
+        """The words that it took without them."""
+        return f"{self.what}{'s' if len(self.names) > 1 else ''} {', '.join(map(quoted, self.names))} switched off"
+
     def __str__(self) -> str:
         error = f": {self.refusal}" if self.refusal else ""
         names = ", ".join(map(quoted, self.names))

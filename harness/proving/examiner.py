@@ -76,6 +76,8 @@ class Trial:
     setup_refused: ServerError | None = None
     doubts: dict[str, Failure] = field(default_factory=dict)
     failure: Failure | None = None
+    past_triggers: dict[str, Cause] = field(default_factory=dict)
+    """Aspects that were only seen with these triggers switched off."""
     confirmed: set[str] = field(default_factory=set)
     """Aspects that a foreign key hid on committed rows, too."""
 

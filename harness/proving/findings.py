@@ -6,7 +6,7 @@ Not here: the verdict on one reply (``attribution.py``), and which status fails 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.catalog import Catalog
@@ -15,6 +15,7 @@ from harness.kinds.base import Fact, Kind, Missing
 from harness.outcome import THERE, Counterexample, Outcome, Status
 from harness.probes import CASTS_EMPTY_TEXT, ServerError
 from harness.proving import bug
+from harness.proving.causes import Cause
 from harness.proving.doors import DoorFindings
 from harness.proving.examiner import SETUP, Trial
 from harness.proving.racing import RaceResult
@@ -73,26 +74,28 @@ class Findings:
 
     def _add_hidden(self, trial: Trial, rule: Kind, undeclared: UndeclaredRules) -> None:
         """Says which aspect no probe showed, because something else refused first or no row was reached."""
+        unknown = {name for _, names in undeclared.triggers() for name in names}
+        # What a trigger hides that nobody declared is another check's finding first.
+        past = {aspect: cause for aspect, cause in trial.past_triggers.items() if not {*cause.names} & unknown}
+        shown = trial.shown - (trial.past_triggers.keys() - past.keys())
         for aspect, mask in trial.masked.items() if not rule.leaves_out else ():
-            if aspect not in trial.shown and aspect not in trial.causes:
+            if aspect not in shown and aspect not in trial.causes:
                 self.reason = (
                     f"'{aspect}' was never seen: each time it was {mask}{_because(aspect, mask, rule, undeclared)}"
                 )
         for aspect, why in trial.idle.items():
-            if aspect not in trial.shown and aspect not in trial.masked:
+            if aspect not in shown and aspect not in trial.masked:
                 self.reason = f"'{aspect}' was never seen: each time {why}"
-        undeclared_triggers = (
-            {name for _, names in undeclared.triggers() for name in names} if rule.every_row else set()
-        )
         for aspect, cause in sorted(trial.causes.items(), key=lambda each: each[1].fails):
-            if aspect in trial.shown and {*cause.names} & undeclared_triggers:
+            if aspect in shown and rule.every_row and {*cause.names} & unknown:
                 self.reason = f"'{aspect}' was not seen of every row: some met {cause}"
-            elif aspect not in trial.shown and aspect != SETUP:
+            elif aspect not in shown and aspect != SETUP:
                 self.reason = f"'{aspect}' was never seen: each time it met {cause}"
+        self.notes += _switched_off(past)
         if self.reason is None:
-            unreached = ((aspect, why) for aspect, why in trial.unreached.items() if aspect not in trial.shown)
+            unreached = ((aspect, why) for aspect, why in trial.unreached.items() if aspect not in shown)
             self.reason = next((f"'{aspect}' was never tried: {why}" for aspect, why in unreached), None)
-        if self.reason is None and not trial.shown and not rule.leaves_out:
+        if self.reason is None and not shown and not rule.leaves_out:
             self.reason = "nothing of it was seen: no probe came as far as this rule"
 
     def add_doors(self, found: DoorFindings) -> None:
@@ -171,3 +174,10 @@ def _because(aspect: str, mask: ServerError, rule: Kind, undeclared: UndeclaredR
         return f"; if that is meant, say `errors: [{mask.sqlstate}]`"
     by = f" {mask.constraint}" if mask.constraint else ""
     return f"; if that is meant, say `implied_by:{by}`" if hasattr(rule, "implied_by") else ""
+
+
+def _switched_off(past: Mapping[str, Cause]) -> Iterator[str]:
+    """Says which aspects were seen only without the triggers that hid them."""
+    for off in dict.fromkeys(cause.switched_off for cause in past.values()):
+        aspects = sorted(f"'{aspect}'" for aspect, cause in past.items() if cause.switched_off == off)
+        yield f"{', '.join(aspects)}: seen only with {off}"

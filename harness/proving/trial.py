@@ -1,8 +1,9 @@
 """Tries the scenarios of one check: draws many, sends them in batches, and shrinks what failed.
 
 Two passes of Hypothesis with the same seed draw the same scenarios up to the first failure. The first only draws, and
-batches are tried meanwhile; the second, which most checks never need, lets Hypothesis shrink. Draws again, with other
-seeds, where triggers refuse most rows.
+batches are tried meanwhile; the second, which most checks never need, lets Hypothesis shrink. Tries again before
+deferred triggers run, and with triggers switched off, what they hid. Draws again, with other seeds, where triggers
+refuse most rows.
 Not here: what a reply says (``attribution.py``), Hypothesis itself (``draws.py``), and which rows are left out then
 (``fewer_rows.py``).
 """
@@ -23,6 +24,7 @@ from harness.probes import (
     BATCH,
     Accepted,
     Family,
+    Insert,
     Probe,
     Refused,
     Scenario,
@@ -30,10 +32,12 @@ from harness.probes import (
     ScenarioRunner,
     ServerError,
     TimedOut,
+    Update,
     Works,
     settle,
 )
 from harness.proving.attribution import Attribution, of_trigger
+from harness.proving.causes import Cause, disabled
 from harness.proving.committed_rows import CommittedRows
 from harness.proving.draws import changed, draw_until, smallest
 from harness.proving.examiner import Examiner, Failure, Trial
@@ -75,6 +79,7 @@ def attempt(
     _try(context, stated, drawn, examiner, trial)
     if trial.failure is None and context.catalog is not None and settle(context.catalog):
         _try_unsettled(context, stated, replace(examiner, committed=None), trial)
+    _try_past_triggers(context, stated, replace(examiner, committed=None), trial)
     first = context.seed
     for seed in range(first + 1, first + ROUNDS):
         if trial.failure is not None or not trial.is_hidden:
@@ -82,6 +87,8 @@ def attempt(
         # Triggers let few rows pass: there may be some among others. More of one seed would mostly be like these.
         context = replace(context, seed=seed)
         _try(context, stated, None, examiner, trial)
+    # Rows that passed may have shown more that triggers hide.
+    _try_past_triggers(context, stated, replace(examiner, committed=None), trial)
     unseen = (each for aspect, each in trial.doubts.items() if aspect not in trial.shown)
     failure = trial.failure or next(unseen, None)
     if failure is not None:
@@ -118,6 +125,54 @@ def _try_unsettled(
         _try(context, changed(stated, unsettled), None, examiner, late)
         trial.probes += late.probes
         trial.shown |= late.shown if late.failure is None else set()
+
+
+def _try_past_triggers(
+    context: Context, stated: st.SearchStrategy[Scenario] | Begun, examiner: Examiner, trial: Trial
+) -> None:
+    """Tries refusals that triggers hid once more with these triggers switched off: the rule has to refuse by itself.
+
+    What goes wrong then shows nothing: it may be for want of what a trigger does.
+    """
+    unexplained, past = context.attribution.unexplained, Trial()
+    known = {*trial.masked, *trial.causes} - trial.shown
+    hidden = known if unexplained.triggers and trial.failure is None else set()
+    hidden -= {aspect for aspect, cause in trial.causes.items() if cause.fails}
+    causes: dict[str, Cause] = {}
+
+    def without(scenario: Scenario) -> Scenario:
+        probes = [each for each in scenario.probes if each.aspect in hidden and _stands_alone(each, trial)]
+        met = unexplained.written(scenario, [each.of if isinstance(each, Family) else each for each in probes])
+        probes = probes if met.triggers else []
+        causes.update((each.aspect, Cause.of(met.triggers, "trigger")) for each in probes)
+        off, besides = disabled(met.triggers, "trigger"), tuple(map(without, scenario.besides))
+        return replace(scenario, setup=(*off, *scenario.setup), probes=tuple(probes), besides=besides)
+
+    while hidden:
+        past = Trial()
+        _try(context, changed(stated, without), None, examiner, past)
+        if past.failure is None:
+            trial.past_triggers |= {each: trial.causes.get(each, causes[each]) for each in sorted(past.shown)}
+            trial.shown |= past.shown
+            break
+        # The others may show something without it.
+        hidden &= hidden - {past.failure.probe.aspect} if past.failure.probe.aspect in hidden else set()
+    trial.probes += past.probes
+
+
+def _stands_alone(probe: Probe | Family, trial: Trial) -> bool:
+    """Whether a named rule refuses, so that no row breaks it whatever a trigger makes of the row.
+
+    A delete that a trigger lets pass is another matter: it was to be refused. A named rule lets an UPDATE pass that a
+    trigger refuses for reasons of its own.
+    """
+    one = probe.of if isinstance(probe, Family) else probe
+    cause, expected = trial.causes.get(one.aspect), one.expected
+    raised = cause is not None and cause.refusal is not None
+    if isinstance(expected, Accepted):
+        return raised and isinstance(one.statement, Update)
+    kept = cause is None or raised or isinstance(one.statement, Insert | Update)
+    return kept and isinstance(expected, Refused) and (expected.constraint or expected.column) is not None
 
 
 def _smaller(
