@@ -20,7 +20,7 @@ from harness.kinds.base import (
 )
 from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.constraints import Validatable, enforced, failing, named_otherwise, validated
-from harness.kinds.toolkit.predicate_values import is_of_table
+from harness.kinds.toolkit.predicate_values import domain_column
 from harness.kinds.toolkit.predicates import PredicateRule
 from harness.probes import Refused
 from harness.project import sql
@@ -71,11 +71,11 @@ class PredicateKind(Validatable):
         return named_otherwise(table, self._constraint(table.name), sql.columns(self.predicate), alike)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        """States that the CHECK is in the table, unless it may be in a domain, and validated; and that it can fail."""
+        """States that the CHECK is in the table, and validated, or in a domain; and that it can fail."""
         if not sql.can_be_false(self.predicate):
             yield Fact("values that it refuses", "no value is refused, since it is never false")
         table, name = subject.table, self._constraint(subject.table.name)
-        if is_of_table(table, self.predicate, name):
+        if domain_column(table, self.predicate, name) is None:
             yield self.validity_fact(table.constraint(name))
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun | None:
