@@ -24,7 +24,7 @@ from harness.adopt.survey import Survey, TableError, guarded, survey
 from harness.adopt.update import CheckFileUpdate
 from harness.catalog import Table, read
 from harness.declarations import DeclaredCheck
-from harness.describe import CheckEntry, TableDescription, yaml
+from harness.describe import CheckEntry, yaml
 from harness.foreign import builder
 from harness.project.json_schema import modeline
 from harness.project.load import FILE, from_text
@@ -59,17 +59,18 @@ class ProjectChanges:
         self.done += [f"{path}: {what}" for what in update.done]
         self.left += [f"{path}: {what}" for what in update.left]
 
-    def update_table(self, description: TableDescription, before: AdoptedTable | None) -> None:
+    def update_table(self, survey: Survey, table: Table, before: AdoptedTable | None) -> None:
         """Brings the file of a table up to date."""
-        path = self.texts.described[description.table]
+        path = self.texts.described[table.name]
         text = self.texts.text(path)
         if len(list(pyyaml.compose_all(text, Loader=pyyaml.SafeLoader))) != 1:
             self.left.append(f"{path}: several documents in a file are not brought up to date")
             return
-        of_table = [check for check in self.texts.checks if check.table == description.table]
+        of_table = [check for check in self.texts.checks if check.table == table.name]
         update = CheckFileUpdate(
             Editor(text),
-            description,
+            table,
+            survey.descriptions[table.name],
             before,
             [check for check in of_table if check.place.path == path],
             [check for check in of_table if check.place.path != path],
@@ -124,7 +125,7 @@ def add(texts: ProjectTexts, survey: Survey) -> ProjectChanges:
     for table in survey.tables:
         with guarded(found.errors, table.name):
             if table.name in texts.described:
-                found.update_table(survey.descriptions[table.name], None)
+                found.update_table(survey, table, None)
             else:
                 new.append(survey.descriptions[table.name])
                 found.add_table(survey, table.name)
@@ -144,7 +145,7 @@ def refresh(texts: ProjectTexts, survey: Survey) -> ProjectChanges:
         with guarded(found.errors, table.name):
             before = recorded.get(table.name)
             if table.name in texts.described:
-                found.update_table(survey.descriptions[table.name], before)
+                found.update_table(survey, table, before)
             elif before is None:
                 found.add_table(survey, table.name)
             else:
@@ -166,12 +167,9 @@ def add_row_hints(texts: ProjectTexts, survey: Survey, hints: Mapping[TableName,
     for table, hint in hints.items():
         with guarded(found.errors, table):
             path = texts.described[table]
-            update = CheckFileUpdate(
-                Editor(texts.text(path)),
-                survey.descriptions[table],
-                None,
-                [check for check in texts.checks if check.table == table and check.place.path == path],
-            )
+            now, own = survey.descriptions[table], [check for check in texts.checks if check.table == table]
+            own = [check for check in own if check.place.path == path]
+            update = CheckFileUpdate(Editor(texts.text(path)), survey.catalog.table(table), now, None, own)
             found.update(path, update, update.add_row_hints(hint))
     return found
 
@@ -242,7 +240,7 @@ def update(
 ) -> Refreshed:
     """Brings a project up to date with its schema; to ``add`` changes nothing that its files say."""
     before = ProjectTexts(project)
-    found = describe_tables(server, project, schemas)
+    found = describe_tables(server, project, schemas, before.checks)
     changes = add(before, found) if way == "add" else refresh(before, found)
     texts = before.with_changes(changes.files)
     # No rule of the catalog says what a new trigger needs of rows.
@@ -256,14 +254,16 @@ def update(
     return Refreshed(texts.with_changes(hints.files), changes, hints, filled)
 
 
-def describe_tables(server: Server, project: Project, schemas: Sequence[str]) -> Survey:
-    """Builds the schema and describes its tables. Raises what building it raises."""
-    draws.make_reproducible()  # values are drawn from here on
+def describe_tables(
+    server: Server, project: Project, schemas: Sequence[str], declared: Sequence[DeclaredCheck] = ()
+) -> Survey:
+    """Builds the schema and describes its tables, beside what is declared. Raises what building it raises."""
+    draws.make_reproducible()
     with workspace(server, project, project.modules) as space:
         others = {} if schemas else platform(space, project)
         with space.connect(space.clone()) as connection:
             return replace(
-                survey(connection, project.ledger_schema, schemas=schemas, without=others),
+                survey(connection, project.ledger_schema, schemas=schemas, without=others, declared=declared),
                 search_path=bool(project.search_path),
                 skipped=space.skipped(),
             )

@@ -73,7 +73,7 @@ def coverage(catalog: Catalog, declared: Sequence[DeclaredCheck], without: Itera
 
     ``without`` are tables of others, which need no checks: of them the rules count that checks declare.
     """
-    stated = declared_rules(declared)
+    stated, described = declared_rules(declared, catalog), {check.table for check in declared}
     known = {check.table: {*check.rule.known} for check in declared if check.kind == DECLARED}
     explained = _explained(catalog, declared)
     others = {*without}
@@ -81,14 +81,14 @@ def coverage(catalog: Catalog, declared: Sequence[DeclaredCheck], without: Itera
         _covered(
             table.name,
             tuple(own_parts(catalog, table)),
-            stated.get(table.name, frozenset()),
+            stated[table.name],
             {part.name for part in parts(table)}
             if table.name in others
             else set().union(*(known.get(name, ()) for name in (table.name, *catalog.above.get(table.name, ())))),
             explained,
         )
         for table in described_tables(catalog)
-        if table.name not in others or table.name in stated
+        if table.name not in others or table.name in described
     )
     missing = ((check, _missing(catalog, check)) for check in declared)
     return Coverage(tables, tuple((check, what) for check, what in missing if what))
@@ -99,7 +99,7 @@ def _explained(catalog: Catalog, declared: Sequence[DeclaredCheck]) -> set[tuple
     found: set[tuple[TableName, TableRule]] = set()
     for check in declared:
         if check.table is not None and check.table in catalog.tables:
-            triggers = (each for each in check.rule.declares(check.table) if each.kind == "trigger")
+            triggers = (each for each in check.rule.declares(catalog.tables[check.table]) if each.kind == "trigger")
             found |= {(check.table, each) for each in triggers if each.name not in check.rule.opaque()}
             if check.kind == "row_security":
                 policies = catalog.tables[check.table].policies
@@ -131,7 +131,7 @@ def _missing(catalog: Catalog, check: DeclaredCheck) -> str:
     table = catalog.tables.get(check.table)
     if table is None:
         return f"no table {check.table}"
-    wanted = check.rule.declares(check.table)
+    wanted = check.rule.declares(table)
     there = {*parts(table), *(TableRule("index", index.name) for index in table.indexes)}
     there |= {TableRule("not null", column.name) for column in table.columns if column.not_null}
     if check.kind == "columns":

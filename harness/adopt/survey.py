@@ -8,13 +8,14 @@ Not here: the description of a single table (``describe``).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import psycopg
 
+from harness.adopt.domains import keep_one
 from harness.catalog import (
     Canonical,
     Catalog,
@@ -28,7 +29,8 @@ from harness.catalog import (
     own_parts,
     read,
 )
-from harness.describe import CheckEntry, TableDescription, YamlValue, describe, without_casts
+from harness.declarations import DeclaredCheck
+from harness.describe import CheckEntry, TableDescription, YamlValue, describe, domain_homes, without_casts
 from harness.errors import HarnessError, ProjectError, did_you_mean
 from harness.kinds.privileges import COMMANDS
 from harness.kinds.privileges_parts.statements import on_columns
@@ -96,11 +98,13 @@ def survey(
     *,
     schemas: Sequence[str] = (),
     without: Mapping[TableName, Table] = MappingProxyType({}),
+    declared: Iterable[DeclaredCheck] = (),
 ) -> Survey:
     """Reads the catalog of a database, and describes its tables.
 
     Describes only these ``schemas``, or else all tables but those in ``without``, and of these the triggers and
-    policies that they lack there. Raises :class:`ProjectError` for a schema without a table.
+    policies that they lack there. The CHECK of a domain stays with the table of which it is ``declared``. Raises
+    :class:`ProjectError` for a schema without a table.
     """
     catalog = read(connection, ledger)
     extensions = of_extensions(connection)
@@ -122,6 +126,7 @@ def survey(
                 found[table.name] = replace(describe(catalog, _alone(table, without)), undeclared="shown")
             else:
                 found[table.name] = _described(connection, table, pools, roles)
+    keep_one(found, catalog, declared)
     _join_known(found, catalog)
     return Survey(catalog, tuple(each for each in tables if each.name in found), partitions, found, errors=errors)
 
@@ -133,6 +138,7 @@ def _described(connection: Connection, table: Table, pools: Pools, roles: Roles)
     described.undeclarable.extend(left)
     without_casts(described, table, Canonical(connection))
     add_implied_by(described, table, pools)
+    _add_implied_domains(described, table, pools)
     _add_key_of_one_row(described, table, pools)
     _leave_out_bounds(described, table, pools)
     return described
@@ -203,6 +209,17 @@ def add_implied_by(description: TableDescription, table: Table, pools: Pools) ->
         # Of two that say the same, one is left to be proved by itself.
         if strict.name.encode() < weak.name.encode() or not _implies(table, pools, weak.expression, strict.expression):
             entry["implied_by"] = strict.name
+
+
+def _add_implied_domains(description: TableDescription, table: Table, pools: Pools) -> None:
+    """Adds ``implied_by`` to each CHECK of a domain that one before it implies."""
+    homes = domain_homes(table)
+    for rule, entry in description.checks:
+        if rule in homes:
+            weak = homes[rule]
+            strict = (name for name, text in weak.earlier if _implies(table, pools, text, weak.predicate))
+            if (name := next(strict, None)) is not None:
+                entry["implied_by"] = name
 
 
 def _add_key_of_one_row(description: TableDescription, table: Table, pools: Pools) -> None:

@@ -18,7 +18,7 @@ import yaml as pyyaml
 from harness.adopt import check_file
 from harness.adopt.edit import Editor, plain
 from harness.adopt.record import AdoptedTable
-from harness.catalog.parts import TableRule
+from harness.catalog import Table, TableRule
 from harness.declarations import DECLARED, DeclaredCheck
 from harness.describe import CheckEntry, TableDescription
 
@@ -34,11 +34,12 @@ class CheckFileUpdate:
     """The update of one file. ``checks`` are those in it, ``elsewhere`` those of the same table in other files.
 
     ``before`` is what ``adopt`` wrote last; without it the file is taken for handwritten, and rules that no check
-    declares are added to it. ``now`` is the table as the schema has it. ``done`` and ``left`` are sentences that say
-    what was changed, and what people have to decide.
+    declares are added to it. ``now`` describes the ``table`` as the schema has it. ``done`` and ``left`` are sentences
+    that say what was changed, and what people have to decide.
     """
 
     editor: Editor
+    table: Table
     now: TableDescription
     before: AdoptedTable | None
     checks: Sequence[DeclaredCheck]
@@ -137,7 +138,7 @@ class CheckFileUpdate:
 
     def _declared(self, checks: Iterable[DeclaredCheck]) -> set[TableRule]:
         """The rules that checks declare of the table."""
-        return {part for check in checks for part in check.rule.declares(self.now.table)}
+        return {part for check in checks for part in check.rule.declares(self.table)}
 
     def _columns(self) -> pyyaml.MappingNode | None:
         found = self.editor.get(self.editor.root, "columns")
@@ -178,6 +179,9 @@ class CheckFileUpdate:
         if before == now:
             return
         item = self._item(part)
+        if item is None and part.kind == "domain" and before is not None:
+            # Of a domain that lacks it nobody can say that it was the domain's.
+            item = self._item(TableRule("constraint", before["constraint"]))
         if item is None:
             if before is None and now is not None and part not in self._declared(self._every) - self.overwritten:
                 self._add(dict(now))
@@ -212,7 +216,7 @@ class CheckFileUpdate:
 
     def _item(self, part: TableRule) -> pyyaml.MappingNode | None:
         """The entry under ``checks:`` that declares a rule."""
-        lines = {check.place.line: check for check in self.checks if part in check.rule.declares(self.now.table)} or {
+        lines = {check.place.line: check for check in self.checks if part in check.rule.declares(self.table)} or {
             check.place.line: check for check in self.checks if part.kind == "comment" and check.kind == "comment"
         }
         checks = self.editor.get(self.editor.root, "checks")

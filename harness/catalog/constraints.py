@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from harness.project.model import TableName
 
@@ -24,6 +24,13 @@ _COMPARABLE = frozenset(
 """Types whose values are equal where their texts are; floats are not among them."""
 
 
+class DomainCheckName(NamedTuple):
+    """The name of a CHECK of a domain, beside that of the domain as ``format_type`` prints it."""
+
+    domain: str
+    name: str
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a table.
@@ -35,7 +42,8 @@ class Column:
       an array's enum. ``parts`` are the attributes of a composite, the element of an array, the subtype of a range.
     - ``identity`` is ``a`` (always), ``d`` (by default) or empty; ``generated`` is ``s`` (stored), ``v`` (virtual) or
       empty, with the expression in ``default``.
-    - ``domain_checks`` are the CHECKs of its domains, about ``VALUE``, and ``domain_check_names`` their names.
+    - ``domain_checks`` are the CHECKs of its domains, about ``VALUE``, in the order in which PostgreSQL tries them, and
+      ``domain_check_names`` their names.
     - ``not_null_unvalidated``: the NOT NULL is NOT VALID, and rows that stood before it may have NULL.
     """
 
@@ -55,7 +63,7 @@ class Column:
     comment: str | None
     parts: tuple[Column, ...] = ()
     not_null_unvalidated: bool = False
-    domain_check_names: tuple[str, ...] = ()
+    domain_check_names: tuple[DomainCheckName, ...] = ()
 
     @property
     def is_domain(self) -> bool:

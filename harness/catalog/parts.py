@@ -7,22 +7,38 @@ Not here: which of them no check declares (``adopt/coverage.py``, ``proving/unde
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from harness.catalog.model import Catalog, Table
+from harness.catalog.constraints import DomainCheckName
+from harness.catalog.model import Catalog, Column, Table
 from harness.grammar import quoted
 
 
 class TableRule(NamedTuple):
-    """The name of one rule: ``constraint orders_pkey``, ``not null status``, ``trigger orders_touch``."""
+    """The name of one rule: ``constraint orders_pkey``, ``not null status``, ``trigger orders_touch``.
+
+    That of a ``domain`` has the names of the domain and of its CHECK: it is one rule of all tables that use the domain.
+    """
 
     kind: str
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {quoted(self.name)}" if self.name else self.kind
+        name = self.name if self.kind == "domain" else quoted(self.name)
+        return f"{self.kind} {name}" if name else self.kind
+
+
+def domain_rule(check: DomainCheckName) -> TableRule:
+    return TableRule("domain", f"{check.domain}.{quoted(check.name)}")
+
+
+def domain_rules(columns: Iterable[Column]) -> Iterator[TableRule]:
+    """The CHECKs of the domains of columns, and of the domains that their types are made of."""
+    for column in columns:
+        yield from map(domain_rule, column.domain_check_names)
+        yield from domain_rules(column.parts)
 
 
 def parts(table: Table) -> Iterator[TableRule]:
@@ -39,6 +55,7 @@ def parts(table: Table) -> Iterator[TableRule]:
         if column.base_kind == "e":
             yield TableRule("labels", column.name)
     yield from (TableRule("constraint", constraint.name) for constraint in table.constraints)
+    yield from dict.fromkeys(domain_rules(table.columns))
     yield from (TableRule("index", index.name) for index in table.indexes if index.constraint is None)
     yield from (TableRule("trigger", trigger.name) for trigger in table.triggers)
     yield from (TableRule("rule", rewrite.name) for rewrite in table.rewrites)
@@ -49,7 +66,7 @@ def parts(table: Table) -> Iterator[TableRule]:
         yield TableRule("privileges", "")
 
 
-ENFORCED = ("not null", "constraint", "index", "trigger", "rule", "policy")
+ENFORCED = ("not null", "constraint", "domain", "index", "trigger", "rule", "policy")
 """Rules that decide which rows and statements a table accepts; an index does if it is unique."""
 
 OF_ROWS = ("not null", "constraint", "index")
@@ -74,7 +91,7 @@ def own_enforced(catalog: Catalog, table: Table) -> Iterator[TableRule]:
 
 
 def inherited(catalog: Catalog, table: Table) -> set[TableRule]:
-    """The constraints, indexes and NOT NULLs that a partition has from a table above it."""
+    """The constraints, indexes, NOT NULLs and domains that a partition has from a table above it."""
     if table.name not in catalog.above:
         return set()
     names = [name for name in table.rule_names if catalog.root(table.name, name)[0] != table.name]
@@ -82,6 +99,7 @@ def inherited(catalog: Catalog, table: Table) -> set[TableRule]:
     return {
         *(TableRule(kind, name) for name in names for kind in ("constraint", "index")),
         *(TableRule("not null", name) for name in columns if catalog.root(table.name, "", name)[0] != table.name),
+        *domain_rules(table.columns),
     }
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.rows import dict_row
 
+from harness.catalog.constraints import DomainCheckName
 from harness.catalog.grouping import grouped
 from harness.catalog.model import (
     Catalog,
@@ -177,15 +178,16 @@ class Types:
         """A row of ``sql/columns.sql``; a domain's NOT NULL and CHECKs are those of the column."""
         oid, typmod, base_type = row["oid"], row["typmod"], row["type"]
         checks: list[str] = []
-        names: list[str] = []
+        names: list[DomainCheckName] = []
         not_null = row["not_null"]
         while self._rows[oid]["kind"] == "d":
-            domain = self._rows[oid]
+            domain, name = self._rows[oid], self._rows[oid]["type"]
             oid, base_type = domain["base"], domain["base_type"]
             typmod = domain["typmod"] if domain["typmod"] >= 0 else typmod
             not_null = not_null or domain["not_null"]
-            checks += domain["checks"]
-            names += domain["check_names"]
+            # Those of the domain below come first.
+            checks = [*domain["checks"], *checks]
+            names = [*(DomainCheckName(name, each) for each in domain["check_names"]), *names]
         base = self._rows[oid]
         # The length of a varchar(2)[] is that of its elements.
         inherited = typmod if base["kind"] == "b" else -1

@@ -5,7 +5,8 @@ Not here: whole files and their updates (``adopt``).
 """
 
 from harness.describe.description import TableDescription, describe, without_casts
+from harness.describe.domains import domain_homes
 from harness.describe.entries import TRUE, CheckEntry, said
 from harness.describe.yaml import YamlValue
 
-__all__ = ["TRUE", "CheckEntry", "TableDescription", "YamlValue", "describe", "said", "without_casts"]
+__all__ = ["TRUE", "CheckEntry", "TableDescription", "YamlValue", "describe", "domain_homes", "said", "without_casts"]

@@ -28,6 +28,8 @@ from harness.catalog import (
     inherited,
     without,
 )
+from harness.catalog.parts import domain_rules
+from harness.describe.domains import domain_homes
 from harness.describe.entries import (
     TRUE,
     CheckEntry,
@@ -56,9 +58,10 @@ _TOUCH = re.compile(
 _IN_TIME = ("timestamptz", "timestamp")
 _CHANGED = re.compile(r"(?:\(*old\.\* is distinct from new\.\*\)*)?", re.IGNORECASE)
 _TYPE = r'::(?:"[^"]+"|[\w.]+)(?: varying| precision| with(?:out)? time zone)?(?:\(\d+(?:, *\d+)?\))?(?:\[\])*'
-_CASTS = re.compile(rf"('(?:[^']|'')*'|[\w)\]])({_TYPE})")
+_CASTS = re.compile(rf"('(?:[^']|'')*'|[\w)\]\"])({_TYPE})")
 _CASTS_OF_LITERALS = re.compile(rf"('(?:[^']|'')*'|\b\d+(?:\.\d+)?)({_TYPE})")
 _PREDICATES = ("check", "where")
+_OF_PARTS = "a CHECK of a domain that no check can state of a column"
 _CHECK_KEYS: tuple[str, ...] = ("check", "constraint", "implied_by")
 
 
@@ -112,6 +115,8 @@ def describe(catalog: Catalog, table: Table, privileges: Mapping[str, YamlValue]
     found.add("constraint", {key.name: foreign_key_entry(catalog, table, key) for key in keys})
     for check in (each for each in table.constraints if isinstance(each, Check)):
         _add_check(found, table, check)
+    if not found.partition:
+        _add_domains(found, table)
     found.add("constraint", {each.name: exclusion_entry(table, each) for each in table.exclusions})
     if heirs := [catalog.table(name) for name in catalog.heirs.get(table.name, ())]:
         _mark_only(found, table, heirs)
@@ -197,6 +202,20 @@ def _add_check(found: TableDescription, table: Table, constraint: Check) -> None
         return
     column: CheckEntry = {"column": only_column.name} if only_column and values else {}
     found.add("constraint", {constraint.name: with_state(constraint, {**entry, **column, **named})})
+
+
+def _add_domains(found: TableDescription, table: Table) -> None:
+    homes, seen = domain_homes(table), set[str]()
+    for rule, home in homes.items():
+        values = None if _has_values(found, home.column) else accepted_values(home.predicate, home.column)
+        listed: CheckEntry = {"accepted_values": list(values or ()), "column": home.column.name}
+        entry: CheckEntry = listed if values else {"check": readable(home.predicate)}
+        # CHECKs of two domains may have one name; two checks may not.
+        name = f"{table.name}.check.{home.name}_{home.column.name}"
+        named: CheckEntry = {"name": name} if home.name in seen else {}
+        found.add("domain", {rule.name: {**entry, "constraint": home.name, **named}})
+        seen.add(home.name)
+    found.known |= {rule.name: _OF_PARTS for rule in domain_rules(table.columns) if rule not in homes}
 
 
 def _has_values(found: TableDescription, column: Column) -> bool:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from harness.catalog.model import Column
-from harness.grammar import enum_name, strings, unwrap
+from harness.grammar import enum_name, quoted, strings, unquoted, unwrap
 from harness.project import sql
 
 _TOKEN = re.compile(r"""(?:[eEbBxXnN]|[uU]&)?'(?:[^']|'')*'|"(?:[^"]|"")*"|\w+|.""", re.DOTALL)
@@ -21,11 +21,11 @@ _LOOSE = re.compile(r"\b(and|or|not|between|case)\b", re.IGNORECASE)
 
 @lru_cache(maxsize=8192)
 def readable(text: str) -> str:
-    """Keywords in small letters, and no parentheses that PostgreSQL's parser does not need.
+    """Keywords in small letters, and no parentheses or quotes that PostgreSQL's parser does not need.
 
     Those around AND and OR stay: not every reader knows which of them binds closer.
     """
-    tokens = [token if token[0] in "'\"" or token[-1] in "'\"" else token.lower() for token in _TOKEN.findall(text)]
+    tokens = [_plain(token) for token in _TOKEN.findall(text)]
     tree = _tree("".join(tokens))
     if tree is None:
         return text
@@ -38,6 +38,12 @@ def readable(text: str) -> str:
             if _tree("".join(without)) == tree:
                 tokens = without
     return "".join(tokens).strip()
+
+
+def _plain(token: str) -> str:
+    if token[0] == '"':
+        return quoted(unquoted(token))
+    return token if token[-1] in "'\"" else token.lower()
 
 
 def _pairs(tokens: list[str]) -> list[tuple[int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.kinds.base import Begun, Fact, ScenarioStrategy, Subject, TableName, TableRule, identifier, literal
+from harness.kinds.base import Begun, Fact, ScenarioStrategy, Subject, Table, TableRule, identifier, literal
 from harness.kinds.check import PredicateKind
 from harness.kinds.toolkit.constraints import enforced, validated
 from harness.project.keys import ColumnForm, key, name, several, text
@@ -49,7 +49,7 @@ class AcceptedValuesKind(PredicateKind):
     def every(self) -> tuple[str, ...]:
         return self.accepted_values if self.enforced else ()
 
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+    def declares(self, table: Table) -> tuple[TableRule, ...]:
         return *super().declares(table), TableRule("labels", self.column)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:

@@ -8,7 +8,7 @@ from functools import partial
 
 from harness.kinds.audited_parts.records import VARIABLES, Records
 from harness.kinds.audited_parts.writes import AuditedWrites
-from harness.kinds.base import Draft, Fact, ScenarioStrategy, Subject, TableName, TableRule
+from harness.kinds.base import Draft, Fact, ScenarioStrategy, Subject, Table, TableName, TableRule
 from harness.kinds.row_access.acting_roles import ActsAsRoles, as_roles_each, draw_reachable
 from harness.kinds.toolkit.changes import filled_references
 from harness.probes import Insert, Probe
@@ -78,7 +78,7 @@ class AuditedKind(ActsAsRoles):
         of = f" of {', '.join(self.of)}" if self.of else ""
         return f"{self.audited} on {', '.join(self.on)}{of}"
 
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+    def declares(self, table: Table) -> tuple[TableRule, ...]:
         return tuple(TableRule("trigger", name) for name in self.trigger)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:

@@ -166,11 +166,11 @@ class Kind:
         """Returns the triggers of the table about which the check says only that they fire."""
         return ()
 
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+    def declares(self, table: Table) -> tuple[TableRule, ...]:
         """Returns the rules of the catalog that the check declares, by every name that they may have there."""
         if self.rule_sort:
             return (TableRule(self.rule_sort, self.subject),)
-        return tuple(TableRule("trigger", name) for refused in self.refusals(table) for name in refused.triggers)
+        return tuple(TableRule("trigger", name) for refused in self.refusals(table.name) for name in refused.triggers)
 
     def meant(self, table: Table) -> str | None:
         """Returns the only rule of the catalog on the same columns, where none has the name that the check gives."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from harness.catalog.parts import domain_rule
 from harness.kinds.base import (
     Begun,
     Fact,
@@ -20,7 +21,7 @@ from harness.kinds.base import (
 )
 from harness.kinds.toolkit import inheritance
 from harness.kinds.toolkit.constraints import Validatable, enforced, failing, named_otherwise, validated
-from harness.kinds.toolkit.predicate_values import is_of_table
+from harness.kinds.toolkit.predicate_values import domain_column
 from harness.kinds.toolkit.predicates import PredicateRule
 from harness.probes import Refused
 from harness.project import sql
@@ -63,19 +64,23 @@ class PredicateKind(Validatable):
             return ()
         return (Refused(("23514",), table, constraint=self._constraint(table)), *failing(self.predicate))
 
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return (TableRule("constraint", self._constraint(table)),)
+    def declares(self, table: Table) -> tuple[TableRule, ...]:
+        name = self._constraint(table.name)
+        column = domain_column(table, self.predicate, name)
+        if column is None:
+            return (TableRule("constraint", name),)
+        return tuple(domain_rule(each) for each in column.domain_check_names if each.name == name)
 
     def meant(self, table: Table) -> str | None:
         alike = (each for each in table.checks if _parts(each.expression) == _parts(self.predicate))
         return named_otherwise(table, self._constraint(table.name), sql.columns(self.predicate), alike)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:
-        """States that the CHECK is in the table, unless it may be in a domain, and validated; and that it can fail."""
+        """States that the CHECK is in the table, and validated, or in a domain; and that it can fail."""
         if not sql.can_be_false(self.predicate):
             yield Fact("values that it refuses", "no value is refused, since it is never false")
         table, name = subject.table, self._constraint(subject.table.name)
-        if is_of_table(table, self.predicate, name):
+        if domain_column(table, self.predicate, name) is None:
             yield self.validity_fact(table.constraint(name))
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy | Begun | None:
@@ -115,6 +120,8 @@ class CheckKind(PredicateKind):
     Each condition that AND, OR, NOT, BETWEEN and CASE join is tried alone, too: by values that it refuses and all other
     conditions let pass, also values that `<=` for `<`, the next number or a wider pattern would accept. A note names a
     condition for which no such values were found.
+
+    `constraint` may be that of the column's domain: `check: share between 0 and 100` with `constraint: percent_check`.
 
     `implied_by` names a stricter rule, which refuses all that this one does (`a >= 10` beside `a > 0`): of two CHECKs
     PostgreSQL names the first in the alphabet. A constraint with NO INHERIT is broken by the rows of tables that

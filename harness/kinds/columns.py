@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.catalog.model import Column
 from harness.errors import nearest
-from harness.kinds.base import Fact, Kind, Missing, Subject, TableName, TableRule
+from harness.kinds.base import Fact, Kind, Missing, Subject, Table, TableRule
 from harness.outcome import THERE
 from harness.project.columns import DeclaredColumn, declared_columns
 from harness.project.keys import key
@@ -41,7 +41,7 @@ class ColumnsKind(Kind):
     def subject(self) -> str:
         return ""
 
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+    def declares(self, table: Table) -> tuple[TableRule, ...]:
         identities = (TableRule("identity", column.name) for column in self.columns if column.identity)
         return *(TableRule("column", column.name) for column in self.columns), *identities
 

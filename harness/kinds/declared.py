@@ -33,8 +33,9 @@ class DeclaredKind(Kind):
     ```
 
     This check need not be written: each table with a file has it, as `<table>.declared`. Looked up in the catalog: each
-    constraint, NOT NULL, unique index, trigger, policy and rule (CREATE RULE) is declared by a check, or `known`. If
-    one is not, the check is broken, with the YAML that would declare it.
+    constraint, NOT NULL, unique index, trigger, policy and rule (CREATE RULE) is declared by a check, or `known`. So is
+    each CHECK of a domain that a column has, or that parts of its type have; for all tables it is enough to declare it
+    of one column. If one is not, the check is broken, with the YAML that would declare it.
 
     Proven: rows that keep all declared rules are accepted. So are two rows that differ only in one column of each
     declared key and in one element of each exclusion, with the columns that this one decides. Each choice of such

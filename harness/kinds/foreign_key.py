@@ -144,8 +144,8 @@ class ForeignKeyKind(Validatable):
         # No row loses its parent by a deletion that takes the row along, or its key away.
         return bool(refused.triggers) and isinstance(statement, Delete)
 
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return TableRule("constraint", self._constraint(table)), *super().declares(table)
+    def declares(self, table: Table) -> tuple[TableRule, ...]:
+        return TableRule("constraint", self._constraint(table.name)), *super().declares(table)
 
     def meant(self, table: Table) -> str | None:
         keys = (key for key in table.foreign_keys if key.references == self.references[0])

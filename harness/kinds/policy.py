@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.catalog.model import Policy
-from harness.kinds.base import Fact, Kind, Subject, TableName, TableRule
+from harness.kinds.base import Fact, Kind, Subject, Table, TableRule
 from harness.kinds.row_access.recursion import recursions
 from harness.project.keys import boolean, choice, key, name, names, predicate
 
@@ -37,7 +37,7 @@ class PolicyKind(Kind):
     using: str | None = key(predicate, "the rows that stand and may be seen or written", default=None)
     check: str | None = key(predicate, "the rows as they may be written", default=None)
 
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+    def declares(self, table: Table) -> tuple[TableRule, ...]:
         return TableRule("policy", self.policy), TableRule("row security", "")
 
     def facts(self, subject: Subject) -> Iterator[Fact]:

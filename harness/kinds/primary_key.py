@@ -85,8 +85,8 @@ class PrimaryKeyKind(Kind):
         values = brought.set if isinstance(brought, Update) else {}
         return "" if any(values.get(column, "") is None for column in self.primary_key) else None
 
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return TableRule("constraint", self._constraint(table)), *(
+    def declares(self, table: Table) -> tuple[TableRule, ...]:
+        return TableRule("constraint", self._constraint(table.name)), *(
             TableRule("not null", each) for each in self.primary_key
         )
 

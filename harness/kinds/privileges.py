@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.catalog import DEFAULTS, Column, Table
 from harness.errors import did_you_mean
-from harness.kinds.base import Draft, Fact, ScenarioStrategy, Subject, TableName, TableRule, identifier, qualified
+from harness.kinds.base import Draft, Fact, ScenarioStrategy, Subject, TableRule, identifier, qualified
 from harness.kinds.privileges_parts import statements
 from harness.kinds.privileges_parts.statements import FORMS, OBJECT, Object
 from harness.kinds.row_access.acting_roles import ActsAsRoles
@@ -101,7 +101,7 @@ class PrivilegesKind(ActsAsRoles):
     def roles(self) -> tuple[str, ...]:
         return tuple(role for role in self.privileges if role != "public")
 
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+    def declares(self, table: Table) -> tuple[TableRule, ...]:
         return (TableRule("privileges", ""),)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:

@@ -13,7 +13,7 @@ from harness.kinds.base import (
     Kind,
     ScenarioStrategy,
     Subject,
-    TableName,
+    Table,
     TableRule,
     Values,
 )
@@ -136,7 +136,7 @@ class RowSecurityKind(Kind):
     def roles(self) -> tuple[str, ...]:
         return () if self.as_ in STAND_INS.values() else (self.as_,)
 
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+    def declares(self, table: Table) -> tuple[TableRule, ...]:
         return TableRule("row security", ""), *(TableRule("policy", name) for name in self.policy)
 
     def facts(self, subject: Subject) -> Iterator[Fact]:

@@ -13,7 +13,7 @@ from harness.kinds.base import (
     Kind,
     ScenarioStrategy,
     Subject,
-    TableName,
+    Table,
     TableRule,
     Unreliable,
     Values,
@@ -62,7 +62,7 @@ class TouchedOnUpdateKind(Kind):
     by: str | None = key(choice(*_CLOCKS), "the clock it is read from, where it has to be that one", default=None)
     trigger: str | None = key(name, "the trigger that does it", default=None)
 
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
+    def declares(self, table: Table) -> tuple[TableRule, ...]:
         return (TableRule("trigger", self.trigger),) if self.trigger else ()
 
     def facts(self, subject: Subject) -> Iterator[Fact]:

@@ -127,8 +127,8 @@ class UniqueKind(Kind):
         taken = OVERLAP if self.without_overlaps else ("23505",)
         return (Refused(taken, table, constraint=self._constraint(table)), *failing(*expressions(self.unique)))
 
-    def declares(self, table: TableName) -> tuple[TableRule, ...]:
-        return TableRule("constraint", self._constraint(table)), TableRule("index", self._constraint(table))
+    def declares(self, table: Table) -> tuple[TableRule, ...]:
+        return TableRule("constraint", self._constraint(table.name)), TableRule("index", self._constraint(table.name))
 
     def meant(self, table: Table) -> str | None:
         keys = (index for index in table.unique_keys if index.is_plain)

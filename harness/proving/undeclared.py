@@ -26,10 +26,16 @@ _OF_COLUMN = ("unique", "check", "accepted_values", "constraint", "implied_by", 
 """The keys of a column's entry that state constraints and triggers."""
 
 
-def declared_rules(checks: Sequence[DeclaredCheck]) -> dict[TableName, frozenset[TableRule]]:
-    """The rules of each table that checks declare, by every name that the catalog may have for them."""
-    found = grouped((each.table, each.rule.declares(each.table)) for each in checks if each.table is not None)
-    return {table: frozenset(chain.from_iterable(parts)) for table, parts in found.items()}
+def declared_rules(checks: Sequence[DeclaredCheck], catalog: Catalog) -> dict[TableName, frozenset[TableRule]]:
+    """The rules of each table that checks declare, by every name that the catalog may have for them.
+
+    The rules of domains are those of every table: it is enough to declare them of one.
+    """
+    tables = ((check, catalog.tables.get(check.table)) for check in checks if check.table is not None)
+    found = grouped((table.name, check.rule.declares(table)) for check, table in tables if table is not None)
+    said = {table: frozenset(chain.from_iterable(parts)) for table, parts in found.items()}
+    shared = {part for parts in said.values() for part in parts if part.kind == "domain"}
+    return {table: said.get(table, frozenset()) | shared for table in catalog.tables}
 
 
 def _meant(checks: Sequence[DeclaredCheck], catalog: Catalog) -> dict[TableName, list[str]]:
@@ -55,10 +61,10 @@ class UndeclaredRules:
 
     @classmethod
     def of(cls, declared: Sequence[DeclaredCheck], catalog: Catalog) -> UndeclaredRules:
-        known = declared_rules(declared)
+        known = declared_rules(declared, catalog)
         reporting = {check.table: check for check in declared if check.kind == DECLARED and check.table is not None}
         parts = {
-            table.name: tuple(part for part in own_enforced(catalog, table) if part not in known.get(table.name, ()))
+            table.name: tuple(part for part in own_enforced(catalog, table) if part not in known[table.name])
             for table in catalog.tables.values()
         }
         meant = _meant(declared, catalog)

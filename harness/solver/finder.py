@@ -86,9 +86,9 @@ class PoolFinder:
         return found
 
     def _readable(self, column: Column, found: Tuple) -> list[str]:
-        """The texts that are values of a column's type, each value once."""
-        texts = [text for text in found if text is not None]
-        return self._memo((column.type, *texts), lambda: self._oracle.readable(column.type, texts)) if texts else []
+        """The texts that are values of a column's type, each value once; the CHECKs of its own domain do not count."""
+        type, texts = column.base_type, [text for text in found if text is not None]
+        return self._memo((type, *texts), lambda: self._oracle.readable(type, texts)) if texts else []
 
     def _defaults(self, column: Column) -> list[str]:
         """The constants of a column's default: its author meant the rules to let it pass."""

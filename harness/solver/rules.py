@@ -6,6 +6,7 @@ generated columns, types of referring columns.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -147,7 +148,13 @@ def domain_predicates(table: Table, without: str = "") -> list[str]:
     rules = (
         each for column in table.columns for each in zip(column.domain_check_names, domain_rules(column), strict=True)
     )
-    return [rule.predicate for name, rule in rules if name != without]
+    return [rule.predicate for named, rule in rules if named.name != without]
+
+
+def earlier_domain_predicates(column: Column, constraint: str) -> list[str]:
+    """The CHECKs of a column's domains that PostgreSQL tries before one of that name; all of them if none has it."""
+    rules = zip(column.domain_check_names, domain_rules(column), strict=True)
+    return [rule.predicate for _, rule in itertools.takewhile(lambda each: each[0].name != constraint, rules)]
 
 
 def parent_domain_predicates(catalog: Catalog, table: Table) -> Iterator[str]:

@@ -9,6 +9,7 @@ import pytest
 from harness.adopt.edit import Editor
 from harness.adopt.record import AdoptedTable
 from harness.adopt.update import CheckFileUpdate
+from harness.catalog import Table
 from harness.declarations import DeclaredCheck, read_text
 from harness.describe.description import TableDescription
 from harness.kinds import KINDS
@@ -17,6 +18,7 @@ from harness.project.model import TableName
 COLUMNS = "columns:\n  id: {type: integer}\n"
 PLAIN = f"table: t.a\n{COLUMNS}"
 TWO = f"table: t.a\nknown:\n  moved: what becomes of insert\n  stays: what becomes of delete\n{COLUMNS}"
+TABLE = Table(TableName("t", "a"), "r", "owner", None, False, False)
 STAYS = {"stays": "what becomes of delete"}
 MOVED = {"moved": "what becomes of insert"}
 
@@ -34,7 +36,7 @@ def update(
         return TableDescription(TableName("t", "a"), None, {"id": {"type": "integer"}}, known=known)
 
     was = None if before is None else AdoptedTable.of(sheet(before))
-    run = CheckFileUpdate(Editor(file), sheet(now), was, checks(file), checks(elsewhere) if elsewhere else ())
+    run = CheckFileUpdate(Editor(file), TABLE, sheet(now), was, checks(file), checks(elsewhere) if elsewhere else ())
     text = run.run()
     assert checks(text), "it can be read"
     return text, run

@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.adopt.edit import Editor
 from harness.adopt.record import AdoptedTable
 from harness.adopt.update import CheckFileUpdate
-from harness.catalog.parts import TableRule
+from harness.catalog import Table, TableRule
 from harness.declarations import read_text
 from harness.describe.description import TableDescription
 from harness.describe.yaml import YamlValue
@@ -24,6 +24,7 @@ checks:
   - use: keyed      # as everywhere
     with: {k: id}
 """
+TABLE = Table(TableName("t", "a"), "r", "owner", None, False, False)
 KEY = TableRule("constraint", "a_id_key")
 Rules = dict[TableRule, dict[str, YamlValue]]
 
@@ -38,7 +39,7 @@ def update(before: Rules | None, now: Rules) -> tuple[str, CheckFileUpdate]:
 
     checks = list(read_text(FILE, Path("checks/t/a.yml"), "t", KINDS, SHARED))
     was = None if before is None else AdoptedTable.of(sheet(before))
-    run = CheckFileUpdate(Editor(FILE), sheet(now), was, checks)
+    run = CheckFileUpdate(Editor(FILE), TABLE, sheet(now), was, checks)
     return run.run(), run
 
 

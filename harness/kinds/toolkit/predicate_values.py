@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.catalog.model import Missing
+from harness.catalog.model import Column, Missing
 from harness.kinds.base import Subject, Table, Unreliable, identifier, literal, show
 from harness.kinds.toolkit.changes import by_pattern, entries
 from harness.kinds.toolkit.deciding_rows import DecidingRows
@@ -24,6 +24,7 @@ from harness.solver.rules import (
     computable,
     deciding_columns,
     domain_predicates,
+    earlier_domain_predicates,
     implying,
     merged,
     parent_domain_predicates,
@@ -51,7 +52,7 @@ class PredicateValues:
         """
         columns = deciding_columns(self.subject.table, self.predicate)
         also = (self.predicate, *self._of_parents)
-        judged = [*self._judged(columns, combinations(self.subject, columns, also))]
+        judged = [*self._judged(columns, [*combinations(self.subject, columns, also), *self._null_for_domain(columns)])]
         accepted = [(dict(zip(columns, row, strict=True)), holds) for row, holds, kept in judged if kept]
         # They were judged beside NULL in all other columns.
         nulls = dict.fromkeys(name for name in self._tied if not self.subject.table.column(name).not_null)
@@ -68,6 +69,13 @@ class PredicateValues:
                 unknown = self._unknown(columns, [row for row, _, kept in judged if kept]) if side is bad else ""
                 raise Unreliable(f"no {values} found that {words} {self.predicate}{hint if hidden else ''}{unknown}")
         return self._by_constants(good), self._deciding(columns, self._by_constants(bad))
+
+    def _null_for_domain(self, columns: tuple[str, ...]) -> Iterator[Tuple]:
+        """NULL in a column that is NOT NULL, which the CHECK of its domain refuses before that."""
+        column = domain_column(self.subject.table, self.predicate, self.constraint)
+        own = column is not None and column.not_null and columns == (column.name,)
+        if column and own and self.subject.oracle.refusal_of_null(column) == "check":
+            yield (None,)
 
     def _deciding(self, columns: tuple[str, ...], bad: list[NewRow]) -> list[NewRow]:
         """Puts rows in front by which one condition of the predicate alone decides; they may be new ones."""
@@ -168,7 +176,7 @@ class PredicateValues:
         late = [
             each.predicate for each in others if each.late and {*deciding_columns(table, each.predicate)} <= columns
         ]
-        named = "" if is_of_table(table, self.predicate, constraint) else constraint
+        named = "" if domain_column(table, self.predicate, constraint) is None else constraint
         beside, domains = domain_predicates(table, named), domain_predicates(table)
         above = parent_domain_predicates(self.subject.pools.catalog, table)
         own = [each for each in beside if columns & {*deciding_columns(table, each)}]
@@ -178,18 +186,26 @@ class PredicateValues:
         return ([*always, *own], [*typed, *late]) if named else ([*always, *own, *typed], late)
 
     def _refused_first(self, columns: tuple[str, ...], rows: list[Tuple]) -> list[NewRow]:
-        """Values that break other CHECKs of the table as well, whose names come later, so that this one refuses."""
+        """Values that break other rules as well that come later, so that this one refuses.
+
+        Those are CHECKs of the table whose names come later; after a rule of a domain, all but its earlier ones.
+        """
         table, names = self.subject.table, {each.name for each in self.subject.table.checks}
+        domain = domain_column(table, self.predicate, self.constraint)
         later = {
             rule.predicate
             for rule in self.subject.pools.declared(table.name)
             if {self.constraint, rule.constraint} <= names
             and (rule.constraint or "").encode() > self.constraint.encode()
         }
-        earlier = [predicate for predicate in self._others[0] if predicate not in later]
+        earlier = (
+            earlier_domain_predicates(domain, self.constraint)
+            if domain is not None
+            else [predicate for predicate in self._others[0] if predicate not in later]
+        )
         answers = self.subject.oracle.answers(table, columns, rows, earlier)
         kept = (row for row, each in zip(rows, answers, strict=True) if all(answer.holds for answer in each))
-        return [dict(zip(columns, row, strict=True)) for row in kept] if later else []
+        return [dict(zip(columns, row, strict=True)) for row in kept] if later or domain is not None else []
 
     def _judged(self, columns: tuple[str, ...], rows: Sequence[Tuple]) -> Iterator[tuple[Tuple, bool, bool]]:
         """Asks PostgreSQL of each row whether the predicate holds, and whether the row keeps the other rules."""
@@ -261,11 +277,13 @@ class PredicateValues:
         )
 
 
-def is_of_table(table: Table, predicate: str, constraint: str) -> bool:
-    """Whether a constraint is one of the table: that of a domain is about one value."""
-    names = sql.columns(predicate)
-    may_be_of_domain = len(names) == 1 and any(each.is_domain for each in table.columns if each.name in names)
-    return not may_be_of_domain or any(each.name == constraint for each in table.constraints)
+def domain_column(table: Table, predicate: str, constraint: str) -> Column | None:
+    """Returns the one column of a predicate that a domain keeps; None where the constraint is one of the table."""
+    if any(each.name == constraint for each in table.constraints):
+        return None
+    found = [each for each in table.columns if each.name in sql.columns(predicate)]
+    named = len(found) == 1 and any(each.name == constraint for each in found[0].domain_check_names)
+    return found[0] if named else None
 
 
 def combinations(subject: Subject, columns: Sequence[str], also: tuple[str, ...] = ()) -> list[Tuple]:

@@ -185,7 +185,7 @@ class TriedTable:
         that this one does.
         """
         kinds = [each for each in self._subject.declared.get(self._table.name, ()) if isinstance(each, PredicateKind)]
-        declared = {rule.name: kind.predicate for kind in kinds for rule in kind.declares(self._table.name)}
+        declared = {rule.name: kind.predicate for kind in kinds for rule in kind.declares(self._table)}
         for check in self._table.checks:
             yield check.name, declared.get(check.name, check.expression)
 
