@@ -24,22 +24,22 @@ class Capacities:
 
     oracle: Oracle
     introspection: Introspection
-    pools: Callable[[Table], Sequence[Pool]]
+    pools: Callable[[Table, tuple[str, ...]], Sequence[Pool]]
     combinations: Callable[[Table, Sequence[str]], list[Tuple]]
     cached: Memo
 
-    def rows(self, table: Table, fixed: Values) -> int | None:
+    def rows(self, table: Table, fixed: Values, also: tuple[str, ...] = ()) -> int | None:
         """The number of rows with the ``fixed`` values after which a unique key runs out; None without such a number.
 
-        A key with a predicate counts if the fixed values alone say that it is true.
+        The rows keep the predicates ``also``. A key with a predicate counts if the fixed values say that it is true.
         """
 
         def found() -> int | None:
             keys = (key for key in table.unique_keys if not key.predicate or self.is_true(table, key.predicate, fixed))
-            sizes = [self._key_capacity(table, key, fixed) for key in keys]
+            sizes = [self._key_capacity(table, key, fixed, also) for key in keys]
             return min((size for size in sizes if size is not None), default=None)
 
-        return self.cached(("capacity", table.name, tuple(fixed.items())), found)
+        return self.cached(("capacity", table.name, tuple(fixed.items()), also), found)
 
     def is_true(self, table: Table, predicate: str, row: Values) -> bool:
         """Whether a predicate is true of a row, as far as it has values."""
@@ -63,12 +63,12 @@ class Capacities:
         except (Unfillable, Unsupported):
             return []
 
-    def _key_capacity(self, table: Table, key: Index, fixed: Values) -> int | None:
+    def _key_capacity(self, table: Table, key: Index, fixed: Values, also: tuple[str, ...] = ()) -> int | None:
         """The number of values that a unique key can have; None if one of its columns can be anything."""
         if len(key.columns) != len(key.keys):
             return None if len(key.keys) > 1 else self._expression_capacity(table, key)
         sizes = []
-        pools = {column: pool for pool in self.pools(table) for column in pool.columns}
+        pools = {column: pool for pool in self.pools(table, also) for column in pool.columns}
         for column in map(table.column, key.columns):
             if column.name in fixed:
                 sizes.append(1)

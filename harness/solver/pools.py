@@ -278,9 +278,9 @@ class Pools:
 
         return self.cached(("reusable rows", table.name, frozenset(known.items())), found)
 
-    def capacity(self, table: Table, fixed: Values | None = None) -> int | None:
-        """The number of rows with the ``fixed`` values after which a unique key runs out, if one does."""
-        return self._capacities.rows(table, fixed or {})
+    def capacity(self, table: Table, fixed: Values | None = None, also: tuple[str, ...] = ()) -> int | None:
+        """The number of rows with ``fixed`` values that keep ``also`` after which a unique key is full, if any."""
+        return self._capacities.rows(table, fixed or {}, also)
 
     def keys_of_one_row(self, table: Table) -> list[Index]:
         """The unique keys that leave room for one row: any two rows have the same one."""

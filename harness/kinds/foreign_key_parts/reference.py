@@ -46,7 +46,7 @@ def new_key(draft: Draft, parent: Table, columns: tuple[str, ...], row: Values, 
 class Reference:
     """A foreign key of ``child``, and its declared actions; one that is not ``enforced`` refuses nothing and has none.
 
-    ``parents`` is the number of parents there can be before one of their unique keys runs out; None without a limit.
+    ``parents`` is the number of parents that its rows can have before a unique key runs out; None without a limit.
     ``narrower`` are rules of the child about its key alone, as predicates on parents. ``sizes`` are the numbers of
     values that rules leave to columns of the child.
     """
@@ -69,14 +69,19 @@ class Reference:
         on_delete, on_update = (action.split(" (")[0] for action in (on_delete, on_update))
         # Row hints add unique keys to those of the catalog.
         child = replace(child, indexes=subject.pools.catalog.table(child.name).indexes)
-        limit, narrower = subject.pools.capacity(parent), tuple(_of_parents(key, child, subject.pools.rules(child)))
+        narrower = tuple(_of_parents(key, child, subject.pools.rules(child)))
         sizes = {name: len({*pool.of_column(name)}) for pool in subject.pools.of(child) for name in pool.columns}
-        return cls(child, parent, key, on_delete, on_update, limit, narrower=narrower, sizes=sizes)
+        found = cls(child, parent, key, on_delete, on_update, narrower=narrower, sizes=sizes)
+        return replace(found, parents=subject.pools.capacity(parent, also=found.fitting))
 
     @property
     def few(self) -> bool:
         """Whether there can be fewer parents than the probes need."""
         return self.parents is not None and self.parents < ENOUGH
+
+    def has_room(self, parents: int) -> bool:
+        """Whether there can be so many parents."""
+        return self.parents is None or self.parents >= parents
 
     @property
     def shares_parents(self) -> bool:
@@ -176,12 +181,7 @@ class Reference:
     def counts(self) -> tuple[int, ...]:
         """The numbers of children to try, as far as the child's unique keys have room for them."""
         most = min((self._room(key) for key in self.child.unique_keys), default=COUNTS[-1])
-        counts = tuple(dict.fromkeys(min(count, most) for count in COUNTS))
-        if not self.few or self.parents is None:
-            return counts
-        # Two parents exist already: that of the orphans' probes, and the unrelated one.
-        left = max(self.parents - 2, 0)
-        return counts[-left:] if left else ()
+        return tuple(dict.fromkeys(min(count, most) for count in COUNTS))
 
     def _room(self, key: Index) -> int:
         """Returns the number of children of one parent that a unique key of the child has room for, at most three."""
