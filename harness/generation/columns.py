@@ -173,7 +173,7 @@ class ColumnValues:
             exists = not half_full and self._pools.existing.has_key(table, key, row)
             if not exists and own not in self._taken(table, key, columns):
                 continue
-            if key.predicate and not self._pools.is_true(table, key.predicate, row):
+            if key.predicate and not self._pools.capacities.is_true(table, key.predicate, row):
                 continue
             others = self._inside(table, key)
             if not exists and all(_key(other, columns) != own for other in others):
@@ -204,7 +204,7 @@ class ColumnValues:
     def _inside(self, table: Table, key: Index) -> list[NewRow]:
         """The rows of the scenario that a unique key is about."""
         rows = self._graph.rows(table.name)
-        return [row for row in rows if not key.predicate or self._pools.is_true(table, key.predicate, row)]
+        return [row for row in rows if not key.predicate or self._pools.capacities.is_true(table, key.predicate, row)]
 
     def _leave(self, pending: PendingRow, predicate: str) -> bool:
         """Gives a row other values with which a unique key is not about it; False if there are none."""

@@ -13,6 +13,7 @@ from harness.catalog.model import Index, Table
 from harness.oracle import Answer, Introspection, Oracle
 from harness.probes.statement import qualified
 from harness.project.model import Tuple, Values
+from harness.solver.existing import ExistingRows
 from harness.solver.pool import Memo, Pool
 from harness.solver.rules import Unfillable, deciding_columns
 from harness.values.types import Unsupported
@@ -40,6 +41,19 @@ class Capacities:
             return min((size for size in sizes if size is not None), default=None)
 
         return self.cached(("capacity", table.name, tuple(fixed.items()), also), found)
+
+    def are_half(self, table: Table, existing: ExistingRows, also: tuple[str, ...]) -> bool:
+        """Whether the existing rows that keep ``also`` are half of all that can keep them, or more."""
+        try:
+            most = self.rows(table, {}, also)
+        except Unfillable:
+            return False
+        count = existing.count(table)
+        if also and most is not None and count * 2 >= most:
+            columns = [name for predicate in also for name in deciding_columns(table, predicate)]
+            rows = existing.select(table, columns)
+            count = sum(all(each.holds for each in row) for row in self.oracle.answers(table, columns, rows, also))
+        return most is not None and count * 2 >= most
 
     def is_true(self, table: Table, predicate: str, row: Values) -> bool:
         """Whether a predicate is true of a row, as far as it has values."""

@@ -170,6 +170,15 @@ def rules_of_shared_domain(catalog: Catalog, table: Table, name: str) -> tuple[R
     return ()
 
 
+def of_parents(key: ForeignKey, child: Table, rules: Iterable[Rule]) -> Iterator[str]:
+    """The rules of the child about its key alone, as predicates on parents."""
+    pairs = dict(key.equal_pairs)
+    for rule in rules:
+        columns = {*deciding_columns(child, rule.predicate)}
+        if columns and columns <= pairs.keys():
+            yield sql.renamed(rule.predicate, pairs)
+
+
 def child_type_predicates(catalog: Catalog, table: Table) -> Iterator[str]:
     """Predicates that keep a key within the types of the columns that refer to it, where those are narrower."""
     for child, key in catalog.referencing(table.name):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -16,8 +16,8 @@ from hypothesis import reject
 from harness.catalog.model import ForeignKey, Index, Table
 from harness.kinds.base import Draft, NewRow, Subject, Values, identifier, inserted
 from harness.probes import Accepted, Refused
-from harness.project.sql import renamed, replace_value
-from harness.solver.rules import Rule, deciding_columns
+from harness.project.sql import replace_value
+from harness.solver.rules import deciding_columns, of_parents
 
 ENOUGH = 9
 """Parents that the probes need: of orphans, of unrelated children, and of each number of children."""
@@ -69,7 +69,7 @@ class Reference:
         on_delete, on_update = (action.split(" (")[0] for action in (on_delete, on_update))
         # Row hints add unique keys to those of the catalog.
         child = replace(child, indexes=subject.pools.catalog.table(child.name).indexes)
-        narrower = tuple(_of_parents(key, child, subject.pools.rules(child)))
+        narrower = tuple(of_parents(key, child, subject.pools.rules(child)))
         sizes = {name: len({*pool.of_column(name)}) for pool in subject.pools.of(child) for name in pool.columns}
         found = cls(child, parent, key, on_delete, on_update, narrower=narrower, sizes=sizes)
         return replace(found, parents=subject.pools.capacity(parent, also=found.fitting))
@@ -194,12 +194,3 @@ class Reference:
             sizes.get(column.name) or len(column.labels) or {"bool": 2}.get(column.base_name, COUNTS[-1])
             for column in columns
         )
-
-
-def _of_parents(key: ForeignKey, child: Table, rules: Iterable[Rule]) -> Iterator[str]:
-    """Yields the rules of the child about its key alone, as predicates on parents."""
-    pairs = dict(key.equal_pairs)
-    for rule in rules:
-        columns = {*deciding_columns(child, rule.predicate)}
-        if columns and columns <= pairs.keys():
-            yield renamed(rule.predicate, pairs)

@@ -109,7 +109,7 @@ class RowsWithKey:
             reject()
         key = {column: first[column] for column in columns}
         # A table with room for one row takes no second one with another key of that kind.
-        sole = subject.pools.keys_of_one_row(subject.table) if room == 1 else []
+        sole = subject.pools.capacities.keys_of_one_row(subject.table) if room == 1 else []
         names = {name for each in sole for text in each.keys for name in sql.columns(text)}
         same = draft.row(table, {**self.fixed, **{name: first[name] for name in sorted(names)}, **key}, present)
         second = f"a second {show(key)}"
