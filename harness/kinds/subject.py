@@ -147,10 +147,10 @@ class Subject:
         found = f"select bool_and({holds})::text from {qualified(self.table.name)} where {condition(self.key(row))}"
         return Postcondition(found, "true", meaning)
 
-    def can_have_rows(self, also: tuple[str, ...] = ()) -> bool:
-        """Whether a row of the table can be drawn that keeps these predicates, besides all rules."""
+    def can_have_rows(self, also: tuple[str, ...] = (), table: Table | None = None) -> bool:
+        """Whether a row can be drawn that keeps these predicates, besides all rules; by default one of the table."""
         try:
-            self.pools.of(self.table, also=also)
+            self.pools.of(table or self.table, also=also)
         except (Unfillable, Unsupported):
             return False
         return True

@@ -179,6 +179,13 @@ def of_parents(key: ForeignKey, child: Table, rules: Iterable[Rule]) -> Iterator
             yield sql.renamed(rule.predicate, pairs)
 
 
+def with_nulls(table: Table, columns: Collection[str], rules: Iterable[Rule]) -> tuple[str, ...]:
+    """The rules that these columns decide, as predicates on rows that keep them once the columns have become NULL."""
+    nulls = ", ".join(f"null::{table.column(name).base_type} as {identifier(name)}" for name in columns)
+    lasting = [rule for rule in about(table, tuple(columns), rules) if not rule.on_insert_only]
+    return tuple(f"(select ({rule.predicate}\n) from (select {nulls}) as harness_nulls)" for rule in lasting)
+
+
 def child_type_predicates(catalog: Catalog, table: Table) -> Iterator[str]:
     """Predicates that keep a key within the types of the columns that refer to it, where those are narrower."""
     for child, key in catalog.referencing(table.name):

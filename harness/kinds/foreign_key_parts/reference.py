@@ -17,7 +17,7 @@ from harness.catalog.model import ForeignKey, Index, Table
 from harness.kinds.base import Draft, NewRow, Subject, Values, identifier, inserted
 from harness.probes import Accepted, Refused
 from harness.project.sql import replace_value
-from harness.solver.rules import deciding_columns, of_parents
+from harness.solver.rules import deciding_columns, of_parents, with_nulls
 
 ENOUGH = 9
 """Parents that the probes need: of orphans, of unrelated children, and of each number of children."""
@@ -47,8 +47,9 @@ class Reference:
     """A foreign key of ``child``, and its declared actions; one that is not ``enforced`` refuses nothing and has none.
 
     ``parents`` is the number of parents that its rows can have before a unique key runs out; None without a limit.
-    ``narrower`` are rules of the child about its key alone, as predicates on parents. ``sizes`` are the numbers of
-    values that rules leave to columns of the child.
+    ``narrower`` are rules of the child about its key alone, as predicates on parents, and ``lasting`` predicates on
+    children that keep their rules also after SET NULL. ``sizes`` are the numbers of values that rules leave to columns
+    of the child.
     """
 
     child: Table
@@ -59,6 +60,7 @@ class Reference:
     parents: int | None = None
     enforced: bool = True
     narrower: tuple[str, ...] = ()
+    lasting: tuple[str, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -72,7 +74,17 @@ class Reference:
         narrower = tuple(of_parents(key, child, subject.pools.rules(child)))
         sizes = {name: len({*pool.of_column(name)}) for pool in subject.pools.of(child) for name in pool.columns}
         found = cls(child, parent, key, on_delete, on_update, narrower=narrower, sizes=sizes)
-        return replace(found, parents=subject.pools.capacity(parent, also=found.fitting))
+        return replace(
+            found, parents=subject.pools.capacity(parent, also=found.fitting), lasting=found._lasting(subject)
+        )
+
+    def _lasting(self, subject: Subject) -> tuple[str, ...]:
+        """Returns predicates on children that keep the rules also when an action has set their key NULL, if any can."""
+        actions = ((self.on_delete, self.key.cleared), (self.on_update, self.key.columns))
+        cleared = {columns for action, columns in actions if action == "set null"}
+        rules = subject.pools.rules(self.child)
+        found = (*itertools.chain.from_iterable(with_nulls(self.child, columns, rules) for columns in cleared),)
+        return found if subject.can_have_rows(found, self.child) else ()
 
     @property
     def few(self) -> bool:
