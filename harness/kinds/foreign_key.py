@@ -72,8 +72,10 @@ class ForeignKeyKind(Validatable):
     refused, too. Deleting a parent with no, one and many children does what `on_delete` says, down the whole chain, and
     leaves the children of other parents alone: also where cascades of the parent meet in one row below, and where rows
     below have changed since, if a lock says that they go nevertheless (`except:`). A change of the parent's key does
-    what `on_update` says. Both are `no action` by default. If a rule (CREATE RULE … DO INSTEAD) replaces every delete,
-    no parent is ever deleted, and `no action` and `restrict` show nothing.
+    what `on_update` says. Both are `no action` by default. Where another key of the same columns takes the children
+    from the parent first (`on delete set null`), `no action` has nothing to refuse, and the delete is accepted. If a
+    rule (CREATE RULE … DO INSTEAD) replaces every delete, no parent is ever deleted, and `no action` and `restrict`
+    show nothing.
 
     If a trigger looks for the parent first, `orphans: {of: plan_id, sqlstate: P0002, trigger: items_plan_seen}` says
     how it refuses a row whose parent does not exist, or whose parent the writer cannot see. `of` are the columns of the

@@ -25,7 +25,7 @@ from harness.kinds.base import (
     qualified,
 )
 from harness.kinds.foreign_key_parts.descendants import Child, Meeting, changed_since, draw_child, gone_with
-from harness.kinds.foreign_key_parts.reference import Reference, new_key
+from harness.kinds.foreign_key_parts.reference import REFUSING, Reference, new_key
 from harness.kinds.subject import ProbesOfDraft
 from harness.probes import Accepted, Delete, Family, Postcondition, Probe, Scenario, Update
 
@@ -92,7 +92,7 @@ def _where_cascades_meet(subject: Subject, draft: Draft, reference: Reference) -
 
     What triggers see there depends on which of the cascades arrives first.
     """
-    spared = reference.on_delete in ("no action", "restrict") or reference.few
+    spared = reference.on_delete in REFUSING or reference.few
     if spared or not Meeting(subject, draft, reference, {}).possible:
         return
     values = subject.pools.hints(reference.child.name).parent_values(reference.key.columns)
@@ -137,8 +137,9 @@ def _deletion(
     value = f"delete of a parent with {count} {'child' if count == 1 else 'children'}"
     aspect = f"on delete {reference.on_delete}, {count} children"
     strays = _deletion_of_strays(subject, reference, parent, children)
-    if count and reference.on_delete in ("no action", "restrict"):
-        return Probe(delete, reference.refused, aspect, value, before=strays)
+    if count and reference.on_delete in REFUSING:
+        expected = reference.refused_on("on_delete")
+        return Probe(delete, expected, aspect, value, before=strays, required=expected == reference.refused)
     then = _rows_left(subject, reference, children, others, gone)
     brings = _brought(reference) if count else None
     return Probe(delete, Accepted(1), aspect, value, then=then, brings=brings, before=strays)
@@ -249,8 +250,8 @@ def _changed_key(
     update = subject.update(parent, changed, reference.parent)
     value = f"change of a parent's key, {len(children)} {'child' if len(children) == 1 else 'children'}"
     aspect = f"on update {reference.on_update}"
-    if reference.on_update in ("no action", "restrict"):
-        yield Probe(update, reference.refused, aspect, value, required=False)
+    if reference.on_update in REFUSING:
+        yield Probe(update, reference.refused_on("on_update"), aspect, value, required=False)
         return
     moved = reference.key.referring({**parent, **changed})
     if reference.on_update == "set null":

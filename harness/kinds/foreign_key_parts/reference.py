@@ -10,12 +10,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal
 
 from hypothesis import reject
 
 from harness.catalog.model import ForeignKey, Index, Table
 from harness.kinds.base import Draft, NewRow, Subject, Values, identifier, inserted
-from harness.probes import Accepted, Refused
+from harness.probes import Accepted, AcceptedOrRefused, Expected, Refused
 from harness.project.sql import replace_value
 from harness.solver.rules import deciding_columns, of_parents, with_nulls
 
@@ -24,6 +25,9 @@ ENOUGH = 9
 
 TRIES = 20
 """Values tried to find one from which no parent's key is computed."""
+
+REFUSING = ("no action", "restrict")
+"""Actions that refuse to take a parent from its children."""
 
 COUNTS = (0, 1, 3)
 """Numbers of children of the parents that are deleted."""
@@ -107,10 +111,21 @@ class Reference:
         # ON DELETE RESTRICT is 23001 from PostgreSQL 18 on, and 23503 before.
         return Refused(("23503", "23001"), self.child.name, constraint=self.key.name)
 
+    def refused_on(self, action: Literal["on_delete", "on_update"]) -> Expected:
+        """The refusal of a write to a parent with children, unless another key of theirs acts on them before.
+
+        No child is left then that refers to the parent. RESTRICT may look before the other key acts, or after it.
+        """
+        others = (each for each in self.child.foreign_keys if each.references == self.key.references)
+        acting = (each for each in others if each.name != self.key.name and getattr(each, action) not in REFUSING)
+        if all({*each.pairs} - {*self.key.pairs} for each in acting):
+            return self.refused
+        return Accepted(1) if getattr(self, action) == "no action" else AcceptedOrRefused()
+
     @property
     def parent_goes(self) -> bool:
         """Whether a parent can be deleted or refused: not where a rule (CREATE RULE) replaces every delete."""
-        return self.on_delete not in ("no action", "restrict") or not self.parent.has_instead_rule("delete")
+        return self.on_delete not in REFUSING or not self.parent.has_instead_rule("delete")
 
     def refers(self, row: Values, parent: Values) -> bool:
         """Whether a row of the child refers to a parent."""
