@@ -48,10 +48,23 @@ from harness.kinds.base import default_name
 from harness.project import TableName, sql
 
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-_NOW = r"(?:(?:now|clock_timestamp|transaction_timestamp|statement_timestamp)\(\)|current_timestamp|localtimestamp)"
+_CLOCK = (
+    r"(?:(?:pg_catalog\.)?(?:now|clock_timestamp|transaction_timestamp|statement_timestamp)\(\)"
+    r"|current_timestamp|localtimestamp)"
+)
+_NOW = rf"(?:{_CLOCK}|timezone\(\s*'utc'(?:::text)?,\s*{_CLOCK}\s*\)|\(?{_CLOCK}\s+at\s+time\s+zone\s+'utc'\)?)"
+_SIDE = r"(?:row\()?{0}(?:\.\*)?\)?"
 _TOUCH = re.compile(
-    rf'begin\s+new\.(?P<column>"[^"]+"|\w+)\s*:?=\s*(?:pg_catalog\.)?{_NOW}\s*;\s*return\s+new\s*;\s*end\s*\w*\s*;?',
-    re.IGNORECASE,
+    # Of some templates the row is a copy, or it is only touched if it differs.
+    rf"""(?:declare\s+(?P<copy>\w+)\s+record\s*;\s*)?
+    begin\s+(?(copy)(?P=copy)\s*:?=\s*new\s*;\s*)
+    (?P<if>if\s+\(?(?:{_SIDE.format("new")}\s+is\s+distinct\s+from\s+{_SIDE.format("old")}
+        |{_SIDE.format("old")}\s+is\s+distinct\s+from\s+{_SIDE.format("new")})\)?\s+then\s+)?
+    (?(copy)(?P=copy)|new)\.(?P<column>"[^"]+"|\w+)\s*:?=\s*{_NOW}\s*;\s*
+    (?(if)(?:return\s+new\s*;\s*else\s+return\s+old\s*;\s*)?end\s+if\s*;\s*)
+    (?(if)(?:return\s+new\s*;\s*)?|return\s+(?(copy)(?P=copy)|new)\s*;\s*)
+    end\s*\w*\s*;?""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _IN_TIME = ("timestamptz", "timestamp")
 _CHANGED = re.compile(r"(?:\(*old\.\* is distinct from new\.\*\)*)?", re.IGNORECASE)
@@ -232,7 +245,7 @@ def touched(table: Table, trigger: Trigger) -> str | None:
 
 def _by_source(trigger: Trigger) -> str | None:
     found = _TOUCH.fullmatch(_COMMENT.sub(" ", trigger.source).strip())
-    if not found:
+    if not found or (found["if"] and "insert" in trigger.events):
         return None
     name = found["column"]
     return name[1:-1] if name.startswith('"') else name.lower()
