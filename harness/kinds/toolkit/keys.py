@@ -87,6 +87,16 @@ class RowsWithKey:
         """The same rows without a NULL in the key, but for one that is fixed."""
         return replace(self, present=(*self.present, *(name for name in self.columns if name not in self.fixed)))
 
+    def with_nulls(self, nulls: NewRow) -> RowsWithKey | None:
+        """The same rows with these NULLs, and no others in the key if rules let that be; None if none are left."""
+        if {*nulls} & {*self.fixed, *self.present}:
+            return None
+        fixed, others = {**self.fixed, **nulls}, tuple(name for name in self.columns if name not in nulls)
+        for present in ((*self.present, *others), self.present):
+            if all(pool.fitting(fixed, present) for pool in self.subject.pools.of(self.subject.table)):
+                return replace(self, fixed=fixed, present=present, also=())
+        return None
+
     def duplicates(
         self, refused: Refused, implied_by: str | None, existing: Sequence[NewRow] = ()
     ) -> Iterator[Probe | Family]:
