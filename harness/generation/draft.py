@@ -152,10 +152,9 @@ class Draft:
         self.existing_inserts.append(insert)
         return row
 
-    def last_row(self, table: TableName) -> NewRow:
-        """The row of a table that was drawn last, whose parents are inserted; empty if none was drawn."""
-        rows = self.rows(table)
-        return rows[-1] if rows else {}
+    def reserving(self) -> AbstractContextManager[None]:
+        """Nobody inserts the rows that are drawn meanwhile: their keys stay those of no row."""
+        return self._graph.reserving()
 
     def has_row(self, table: TableName, values: Values) -> bool:
         """Whether a row with these values is there already, or is inserted."""

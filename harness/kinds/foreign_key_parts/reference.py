@@ -42,7 +42,8 @@ def new_key(draft: Draft, parent: Table, columns: tuple[str, ...], row: Values, 
     if not free or {*changed} & parent.foreign_columns:
         return {}
     # Drawn as a new row: no other parent has its key.
-    fresh = draft.row(parent.name, {name: row[name] for name in columns if name not in free}, columns, also)
+    with draft.reserving():
+        fresh = draft.row(parent.name, {name: row[name] for name in columns if name not in free}, columns, also)
     return {name: fresh[name] for name in changed}
 
 
@@ -146,7 +147,8 @@ class Reference:
             # A key to the same parent by fewer columns still finds it.
             others = {*next((key.columns for key in self.child.foreign_keys if key.is_part_of(self.key)), ())}
         known = {to: row[own] for own, to in pairs.items() if own in others}
-        found = self.key.referring(draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting))
+        with draft.reserving():
+            found = self.key.referring(draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting))
         changed = {**row, **found}
         if self.parent.name == self.child.name and all(changed[to] == found[own] for own, to in pairs.items()):
             reject()  # the row would refer to itself
@@ -167,7 +169,8 @@ class Reference:
         """Returns other values for the rest of the key, or for what all of the key is computed from."""
         if supplied := [name for name in self.key.columns if name not in self.computed]:
             known = {to: row[own] for own, to in self.key.pairs if own not in supplied}
-            found = draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting)
+            with draft.reserving():
+                found = draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting)
             return {own: found[to] for own, to in self.key.pairs if own in supplied}
         for _ in range(TRIES):
             other = {name: draft.other_value(self.child.name, name, row) for name in self._sources}
