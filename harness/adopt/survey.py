@@ -224,7 +224,7 @@ def _add_implied_domains(description: TableDescription, table: Table, pools: Poo
 
 def _add_key_of_one_row(description: TableDescription, table: Table, pools: Pools) -> None:
     """Adds ``implied_by`` to keys of a table with room for one row: an older key refuses any second one."""
-    sole = next(iter(pools.keys_of_one_row(table)), None)
+    sole = next(iter(pools.capacities.keys_of_one_row(table)), None)
     for key in table.unique_keys if sole is not None else ():
         name = key.constraint or key.name
         entries = [

@@ -44,6 +44,7 @@ class Column:
       empty, with the expression in ``default``.
     - ``domain_checks`` are the CHECKs of its domains, about ``VALUE``, in the order in which PostgreSQL tries them, and
       ``domain_check_names`` their names.
+    - ``collation`` is that of the column or its domain, if it is not the one of its base type.
     - ``not_null_unvalidated``: the NOT NULL is NOT VALID, and rows that stood before it may have NULL.
     """
 
@@ -64,6 +65,12 @@ class Column:
     parts: tuple[Column, ...] = ()
     not_null_unvalidated: bool = False
     domain_check_names: tuple[DomainCheckName, ...] = ()
+    collation: str | None = None
+
+    @property
+    def collated_type(self) -> str:
+        """The base type with the collation: values of it are compared and cased as those of the column are."""
+        return self.base_type if self.collation is None else f"{self.base_type} collate {self.collation}"
 
     @property
     def is_domain(self) -> bool:

@@ -211,6 +211,7 @@ class Types:
             generated=row["generated"],
             comment=row["comment"],
             parts=parts,
+            collation=row.get("collation"),
         )
 
     def _part(self, name: str, oid: int, typmod: int) -> Column:

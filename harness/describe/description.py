@@ -1,9 +1,9 @@
 """Describes a table: decides which check each of its rules becomes, before that is text.
 
-Decides which rules are keys of a column, which trigger is ``touched_on_update`` (by the source of its function), which
-CHECKs are the same, and which rules no kind of check can state (``known``). Takes casts out of predicates where the
-server reads the same without them.
-Not here: single entries (``entries.py``), and which rules a project has not declared (``proving/undeclared.py``).
+Decides which rules are keys of a column, which CHECKs are the same, and which rules no kind of check can state
+(``known``). Takes casts out of predicates where the server reads the same without them.
+Not here: single entries (``entries.py``), which trigger is ``touched_on_update`` (``touch.py``), and which rules a
+project has not declared (``proving/undeclared.py``).
 """
 
 from __future__ import annotations
@@ -45,18 +45,11 @@ from harness.describe.entries import (
     with_state,
 )
 from harness.describe.predicates import accepted_values, readable
+from harness.describe.touch import touched
 from harness.describe.yaml import YamlValue
 from harness.kinds.base import default_name
 from harness.project import TableName, sql
 
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-_NOW = r"(?:(?:now|clock_timestamp|transaction_timestamp|statement_timestamp)\(\)|current_timestamp|localtimestamp)"
-_TOUCH = re.compile(
-    rf'begin\s+new\.(?P<column>"[^"]+"|\w+)\s*:?=\s*(?:pg_catalog\.)?{_NOW}\s*;\s*return\s+new\s*;\s*end\s*\w*\s*;?',
-    re.IGNORECASE,
-)
-_IN_TIME = ("timestamptz", "timestamp")
-_CHANGED = re.compile(r"(?:\(*old\.\* is distinct from new\.\*\)*)?", re.IGNORECASE)
 _TYPE = r'::(?:"[^"]+"|[\w.]+)(?: varying| precision| with(?:out)? time zone)?(?:\(\d+(?:, *\d+)?\))?(?:\[\])*'
 _CASTS = re.compile(rf"('(?:[^']|'')*'|[\w)\]\"])({_TYPE})")
 _CASTS_OF_LITERALS = re.compile(rf"('(?:[^']|'')*'|\b\d+(?:\.\d+)?)({_TYPE})")
@@ -235,30 +228,6 @@ def _add_trigger(found: TableDescription, table: Table, trigger: Trigger) -> Non
         found.known[trigger.name] = "a trigger that is disabled"
     else:
         found.add("trigger", {trigger.name: trigger_entry(trigger)})
-
-
-def touched(table: Table, trigger: Trigger) -> str | None:
-    """The column that a trigger sets to the current time at each update; None if it does anything else."""
-    if (trigger.timing, trigger.level, trigger.enabled) != ("before", "row", "O") or "update" not in trigger.events:
-        return None
-    if trigger.columns or {*trigger.events} - {"insert", "update"} or not _CHANGED.fullmatch(trigger.when or ""):
-        return None
-    name = _by_extension(trigger) or _by_source(trigger)
-    column = next((column for column in table.columns if column.name == name), None)
-    # A lower precision rounds: the time may then be in the future.
-    return column.name if column and column.base_name in _IN_TIME and column.typmod in (-1, 6) else None
-
-
-def _by_source(trigger: Trigger) -> str | None:
-    found = _TOUCH.fullmatch(_COMMENT.sub(" ", trigger.source).strip())
-    if not found:
-        return None
-    name = found["column"]
-    return name[1:-1] if name.startswith('"') else name.lower()
-
-
-def _by_extension(trigger: Trigger) -> str | None:
-    return trigger.arguments.strip("'") if trigger.function.rpartition(".")[2] == "moddatetime" else None
 
 
 def without_casts(description: TableDescription, table: Table, canonical: Canonical) -> None:

@@ -88,12 +88,13 @@ class ColumnValues:
     def missing_key(self, table: Table, column: str, row: Values, parent: Table, referenced: str) -> str | None:
         """A value with which a row keeps the rules, and that no row of the parent can have; None if there is none."""
         pool = next((pool for pool in self._pools.of(parent) if referenced in pool.columns), None)
+        own = next((pool for pool in self._pools.of(table) if column in pool.columns), None)
         if pool is None:
-            return self._numbered(parent, referenced)
+            # The row's rules ask for certain values then, and the parents are those.
+            return None if own else self._numbered(parent, referenced)
         known = {*map(normalized, pool.of_column(referenced))} | self._pools.existing.values(parent, referenced)
         options = self._pools.finder.candidates(table, column, self._pools.rules(table))
         free = tuple(value for value in options if value is not None and normalized(value) not in known)
-        own = next((pool for pool in self._pools.of(table) if column in pool.columns), None)
         rest = {name: row[name] for name in own.columns if name != column} if own else {}
         fitting = self._pools.valid_values(table, column, free[:OTHERS], rest)
         return self.choices.one_of(fitting) if fitting else None
@@ -172,7 +173,7 @@ class ColumnValues:
             exists = not half_full and self._pools.existing.has_key(table, key, row)
             if not exists and own not in self._taken(table, key, columns):
                 continue
-            if key.predicate and not self._pools.is_true(table, key.predicate, row):
+            if key.predicate and not self._pools.capacities.is_true(table, key.predicate, row):
                 continue
             others = self._inside(table, key)
             if not exists and all(_key(other, columns) != own for other in others):
@@ -203,7 +204,7 @@ class ColumnValues:
     def _inside(self, table: Table, key: Index) -> list[NewRow]:
         """The rows of the scenario that a unique key is about."""
         rows = self._graph.rows(table.name)
-        return [row for row in rows if not key.predicate or self._pools.is_true(table, key.predicate, row)]
+        return [row for row in rows if not key.predicate or self._pools.capacities.is_true(table, key.predicate, row)]
 
     def _leave(self, pending: PendingRow, predicate: str) -> bool:
         """Gives a row other values with which a unique key is not about it; False if there are none."""

@@ -120,14 +120,14 @@ class Draft:
         self.created_by_trigger += self._created_by_trigger(definition, row)
         return row
 
-    def referring_row(self, table: TableName, fixed: Values, columns: tuple[str, ...]) -> NewRow:
+    def referring_row(self, table: TableName, fixed: Values, columns: tuple[str, ...], *also: str) -> NewRow:
         """Draws a row of which a foreign key, these columns, is not NULL, and has it inserted.
 
         Where rules for INSERT leave the columns NULL, it is inserted as an UPDATE may have left it.
         """
         if self._pools.can_be_present(self._catalog.table(table), columns):
-            return self.insert(table, fixed, columns)
-        row = self.changed_row(table, fixed, columns)
+            return self.insert(table, fixed, columns, also)
+        row = self.changed_row(table, fixed, columns, also)
         self.changed_inserts.append(Insert(table, row))
         return row
 
@@ -152,10 +152,9 @@ class Draft:
         self.existing_inserts.append(insert)
         return row
 
-    def last_row(self, table: TableName) -> NewRow:
-        """The row of a table that was drawn last, whose parents are inserted; empty if none was drawn."""
-        rows = self.rows(table)
-        return rows[-1] if rows else {}
+    def reserving(self) -> AbstractContextManager[None]:
+        """Nobody inserts the rows that are drawn meanwhile: their keys stay those of no row."""
+        return self._graph.reserving()
 
     def has_row(self, table: TableName, values: Values) -> bool:
         """Whether a row with these values is there already, or is inserted."""

@@ -192,7 +192,7 @@ class Parents:
             return keyed if graph.can_be_referenced(referenced.name, keyed) else reject()
         # A unique column that is referred to may be NULL, but nothing refers to such a row.
         present = key.referenced_columns
-        capacity = self._pools.capacity(referenced, present=present)
+        capacity = self._pools.capacities.rows(referenced, present=present)
         keys = [row for row in graph.rows(referenced.name) if None not in map(row.get, present)]
         if capacity is not None and len(keys) >= capacity:
             fitting = [row for row in graph.inserted(referenced.name, known) if None not in map(row.get, present)]

@@ -124,6 +124,20 @@ class RowGraph:
         finally:
             self._path[-1].drawing_children = False
 
+    @contextmanager
+    def reserving(self) -> Iterator[None]:
+        """Nobody inserts the wanted rows drawn meanwhile, nor the rows that refer to one by a deferred foreign key."""
+        outer, self.has_deferred_reference = self.has_deferred_reference, False
+        count = len(self.inserts)
+        yield
+        if self.has_deferred_reference:
+            gone = {id(insert) for insert in self.inserts[count:]}
+            del self.inserts[count:]
+            self.cycles[:] = [cycle for cycle in self.cycles if id(cycle[0]) not in gone]
+            for inserts in self._ancestors.values():
+                inserts[:] = [insert for insert in inserts if id(insert) not in gone]
+        self.has_deferred_reference = outer
+
     def parent_of_child(self, table: TableName, known: Values) -> NewRow | None:
         """The pending row with these values for which a child is being drawn."""
         for place, pending in enumerate(self._path):

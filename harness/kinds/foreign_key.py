@@ -21,7 +21,7 @@ from harness.kinds.base import (
     show,
 )
 from harness.kinds.foreign_key_parts import nulls
-from harness.kinds.foreign_key_parts.actions import actions, insert_default_parent, where_cascades_meet
+from harness.kinds.foreign_key_parts.actions import Acting, insert_default_parent, with_actions
 from harness.kinds.foreign_key_parts.facts import LAST_COLUMN, action, action_facts, in_words
 from harness.kinds.foreign_key_parts.periods import covers, period_probes
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
@@ -72,8 +72,10 @@ class ForeignKeyKind(Validatable):
     refused, too. Deleting a parent with no, one and many children does what `on_delete` says, down the whole chain, and
     leaves the children of other parents alone: also where cascades of the parent meet in one row below, and where rows
     below have changed since, if a lock says that they go nevertheless (`except:`). A change of the parent's key does
-    what `on_update` says. Both are `no action` by default. If a rule (CREATE RULE … DO INSTEAD) replaces every delete,
-    no parent is ever deleted, and `no action` and `restrict` show nothing.
+    what `on_update` says. Both are `no action` by default. Where another key of the same columns takes the children
+    from the parent first (`on delete set null`), `no action` has nothing to refuse, and the delete is accepted. If a
+    rule (CREATE RULE … DO INSTEAD) replaces every delete, no parent is ever deleted, and `no action` and `restrict`
+    show nothing.
 
     If a trigger looks for the parent first, `orphans: {of: plan_id, sqlstate: P0002, trigger: items_plan_seen}` says
     how it refuses a row whose parent does not exist, or whose parent the writer cannot see. `of` are the columns of the
@@ -176,17 +178,16 @@ class ForeignKeyKind(Validatable):
             reference = replace(reference, on_delete="no action", on_update="no action", enforced=False)
         periods = covers(subject, reference) if self.period else []
 
-        def build(draft: Draft) -> Iterator[Probe | Family]:
+        def build(draft: Draft, acting: Acting) -> Iterator[Probe | Family]:
             draft.share_ancestors()
-            if reference.counts:
-                insert_default_parent(subject, draft, reference)
+            insert_default_parent(subject, draft, reference)
             fresh, missing = yield from self._orphans(subject, draft, reference)
-            yield from actions(subject, draft, reference)
+            yield from acting(draft)
             if periods:
                 yield from period_probes(subject, draft, reference, draft.choose(periods))
             yield from self._half_orphans(draft, reference, fresh, missing)
 
-        return subject.probes(build, lambda draft: where_cascades_meet(subject, draft, reference))
+        return with_actions(subject, reference, build)
 
     def races(self, subject: Subject) -> RacesStrategy:
         """Draws races of the deletion of a parent, and of a change of its key, with a new child and one that moves.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.catalog.model import ForeignKey, Missing
 from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject, TableName
-from harness.kinds.foreign_key_parts.actions import actions, where_cascades_meet
+from harness.kinds.foreign_key_parts.actions import with_actions
 from harness.kinds.foreign_key_parts.facts import action, action_facts
 from harness.kinds.foreign_key_parts.reference import Reference
 from harness.kinds.toolkit.constraints import enforced_fact
@@ -54,10 +54,7 @@ class ReferencedByKind(Kind):
             return None
         on_update = self.on_update or found.on_update
         reference = Reference.of(subject, child, subject.table, found, self.on_delete, on_update)
-        return subject.probes(
-            lambda draft: actions(subject, draft, reference),
-            lambda draft: where_cascades_meet(subject, draft, reference),
-        )
+        return with_actions(subject, reference)
 
     def _key(self, subject: Subject) -> ForeignKey:
         child = subject.catalog.table(self.referenced_by)

@@ -132,7 +132,7 @@ def grouped(draft: Draft, pools: Pools, setup: Sequence[SqlStatement], tables: I
     if not any(hints.together for hints in pools.row_hints.values()):
         return None
     drawing = GroupBuilder(draft, pools)
-    new = {name: draft.last_row(name) for name in dict.fromkeys(tables) if companions_of(pools, name)}
+    new = {name: [{}, *draft.rows(name)][-1] for name in dict.fromkeys(tables) if companions_of(pools, name)}
     existing = [*drawing.complete(setup)]
     fresh: dict[TableName, tuple[Companion, ...]] = {}
     for name, row in new.items():

@@ -147,10 +147,10 @@ class Subject:
         found = f"select bool_and({holds})::text from {qualified(self.table.name)} where {condition(self.key(row))}"
         return Postcondition(found, "true", meaning)
 
-    def can_have_rows(self, also: tuple[str, ...] = ()) -> bool:
-        """Whether a row of the table can be drawn that keeps these predicates, besides all rules."""
+    def can_have_rows(self, also: tuple[str, ...] = (), table: Table | None = None) -> bool:
+        """Whether a row can be drawn that keeps these predicates, besides all rules; by default one of the table."""
         try:
-            self.pools.of(self.table, also=also)
+            self.pools.of(table or self.table, also=also)
         except (Unfillable, Unsupported):
             return False
         return True
@@ -210,7 +210,7 @@ class Subject:
         def drawn(draw: Callable[[st.SearchStrategy[Any]], Any]) -> RowPair:
             draft = Draft(draw, self.pools)
             draft.share_ancestors()
-            alone = self.pools.capacity(self.table) == 1 and draft.choose(("inserted", "probed"))
+            alone = self.pools.capacities.rows(self.table) == 1 and draft.choose(("inserted", "probed"))
             resident = draft.row(self.table.name) if alone == "probed" else draft.insert(self.table.name)
             fresh = resident if alone else draft.row(self.table.name)
             setup = self._setup(draft, draft.inserts)

@@ -119,9 +119,14 @@ class TouchedOnUpdateKind(Kind):
 
     def _then(self, subject: Subject, key: Values) -> Postcondition:
         column = identifier(self.touched_on_update)
+        read = [column]
+        if subject.table.column(self.touched_on_update).base_name == "timestamp":
+            # Which time zone it is written in, nothing says.
+            read.append(f"({column} at time zone 'utc')")
         # A time of this transaction: not the past, not a value that was sent, and not later than now.
-        read = {f"of {name}()": test for name, test in _CLOCKS.items()} if self.by else {"now": _RECENT}
-        cases = " ".join(f"when {test.format(column)} then '{what}'" for what, test in read.items())
+        clocks = {f"of {name}()": test for name, test in _CLOCKS.items()} if self.by else {"now": _RECENT}
+        tests = {what: " or ".join(test.format(each) for each in read) for what, test in clocks.items()}
+        cases = " ".join(f"when {test} then '{what}'" for what, test in tests.items())
         found = f"select case {cases} else {column}::text end from {qualified(subject.table.name)}"
         expected = f"of {self.by}()" if self.by else "now"
         return Postcondition(f"{found} where {condition(key)}", expected, f"{self.touched_on_update} is")

@@ -188,12 +188,11 @@ class UniqueKind(Kind):
                 existing.append(resident)
                 yield probe
             yield from rows.duplicates(refused, self.implied_by, existing)
-            for nulls in with_null:
-                fixed = {**rows.fixed, **nulls}
-                allowed = all(pool.allows(fixed) for pool in subject.pools.of(subject.table))
-                if allowed and not {*nulls} & {*rows.fixed, *rows.present}:
-                    aspect = f"null in {' and '.join(nulls)}"
-                    yield from RowsWithKey(subject, draft, self.unique, fixed, rows.present).twice(refused_null, aspect)
+            some = [(nulls, found) for nulls in with_null if (found := rows.with_nulls(nulls)) is not None]
+            # Where rules want NULL in the others as well, all of them would have one key.
+            once = {found.present: (nulls, found) for nulls, found in some} if self.nulls == "not distinct" else {}
+            for nulls, found in once.values() or some:
+                yield from found.twice(refused_null, f"null in {' and '.join(nulls)}")
             if outside:
                 yield from self._draw_side(subject, draft, outside, inside).twice(Accepted(1), "outside of where")
                 for each in draft.sample(alone, ALONE):

@@ -130,7 +130,7 @@ class Oracle:
     def _rows_of(self, table: Table) -> Iterator[None]:
         """Has a type for the table's rows, which ``jsonb_populate_record`` fills; it is rolled back at the end."""
         with self._search_path(table):
-            fields = ", ".join(f"{identifier(column.name)} {column.base_type}" for column in table.columns)
+            fields = ", ".join(f"{identifier(column.name)} {column.collated_type}" for column in table.columns)
             self._connection.execute(f"create type pg_temp.harness_row as ({fields})".encode())
             yield
 
@@ -249,7 +249,7 @@ def _assigned(column: Column) -> str:
         # A cast would cut it off.
         document = f"jsonb_build_object({literal(column.name)}, ({column.default})::text)"
         return f"(jsonb_populate_record(null::pg_temp.harness_row, {document})).{identifier(column.name)}"
-    return f"({column.default})::{column.base_type}"
+    return f"({column.default})::{column.collated_type}"
 
 
 def _json_array(documents: Sequence[str]) -> str:

@@ -22,27 +22,21 @@ from harness.catalog import Catalog
 from harness.kinds.base import Begun, RowPair
 from harness.probes import (
     BATCH,
-    Accepted,
-    Family,
-    Insert,
-    Probe,
-    Refused,
     Scenario,
     ScenarioResult,
     ScenarioRunner,
     ServerError,
     TimedOut,
-    Update,
     Works,
     settle,
 )
-from harness.proving.attribution import Attribution, of_trigger
-from harness.proving.causes import Cause, disabled
+from harness.proving.attribution import Attribution
 from harness.proving.committed_rows import CommittedRows
 from harness.proving.draws import changed, draw_until, smallest
 from harness.proving.examiner import Examiner, Failure, Trial
 from harness.proving.fewer_rows import FewerRows
 from harness.proving.fewer_steps import fewer_steps, steps_of
+from harness.proving.hidden import PastTriggers, unsettled
 from harness.values.examples import examples
 
 REPLAYS = 400
@@ -110,19 +104,9 @@ def _try_unsettled(
     A refusal by a trigger shows nothing then, as it may be about those rows. What goes wrong shows nothing either.
     """
     hidden = {*trial.masked, *trial.causes, *trial.unreached} - trial.shown
-
-    def fits(probe: Probe | Family) -> bool:
-        expected = (probe.of if isinstance(probe, Family) else probe).expected
-        known = isinstance(expected, Accepted | Refused) and not of_trigger(expected)
-        return known and (probe.aspect in hidden or not trial.shown)
-
-    def unsettled(scenario: Scenario) -> Scenario:
-        besides = tuple(map(unsettled, scenario.besides))
-        return replace(scenario, probes=tuple(filter(fits, scenario.probes)), unsettled=True, besides=besides)
-
     if hidden or (trial.setup_refused and not trial.shown):
         late = Trial()
-        _try(context, changed(stated, unsettled), None, examiner, late)
+        _try(context, changed(stated, unsettled(trial, hidden)), None, examiner, late)
         trial.probes += late.probes
         trial.shown |= late.shown if late.failure is None else set()
 
@@ -134,45 +118,17 @@ def _try_past_triggers(
 
     What goes wrong then shows nothing: it may be for want of what a trigger does.
     """
-    unexplained, past = context.attribution.unexplained, Trial()
-    known = {*trial.masked, *trial.causes} - trial.shown
-    hidden = known if unexplained.triggers and trial.failure is None else set()
-    hidden -= {aspect for aspect, cause in trial.causes.items() if cause.fails}
-    causes: dict[str, Cause] = {}
-
-    def without(scenario: Scenario) -> Scenario:
-        probes = [each for each in scenario.probes if each.aspect in hidden and _stands_alone(each, trial)]
-        met = unexplained.written(scenario, [each.of if isinstance(each, Family) else each for each in probes])
-        probes = probes if met.triggers else []
-        causes.update((each.aspect, Cause.of(met.triggers, "trigger")) for each in probes)
-        off, besides = disabled(met.triggers, "trigger"), tuple(map(without, scenario.besides))
-        return replace(scenario, setup=(*off, *scenario.setup), probes=tuple(probes), besides=besides)
-
-    while hidden:
-        past = Trial()
-        _try(context, changed(stated, without), None, examiner, past)
-        if past.failure is None:
-            trial.past_triggers |= {each: trial.causes.get(each, causes[each]) for each in sorted(past.shown)}
-            trial.shown |= past.shown
+    past = PastTriggers(trial, context.attribution.unexplained)
+    while past.hidden and trial.failure is None:
+        tried = Trial()
+        _try(context, changed(stated, past.scenario), None, examiner, tried)
+        trial.probes += tried.probes
+        if tried.failure is None:
+            trial.past_triggers |= {each: past.causes[each] for each in sorted(tried.shown)}
+            trial.shown |= tried.shown
             break
         # The others may show something without it.
-        hidden &= hidden - {past.failure.probe.aspect} if past.failure.probe.aspect in hidden else set()
-    trial.probes += past.probes
-
-
-def _stands_alone(probe: Probe | Family, trial: Trial) -> bool:
-    """Whether a named rule refuses, so that no row breaks it whatever a trigger makes of the row.
-
-    A delete that a trigger lets pass is another matter: it was to be refused. A named rule lets an UPDATE pass that a
-    trigger refuses for reasons of its own.
-    """
-    one = probe.of if isinstance(probe, Family) else probe
-    cause, expected = trial.causes.get(one.aspect), one.expected
-    raised = cause is not None and cause.refusal is not None
-    if isinstance(expected, Accepted):
-        return raised and isinstance(one.statement, Update)
-    kept = cause is None or raised or isinstance(one.statement, Insert | Update)
-    return kept and isinstance(expected, Refused) and (expected.constraint or expected.column) is not None
+        past.leave_out(tried.failure.probe.aspect)
 
 
 def _smaller(

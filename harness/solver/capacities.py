@@ -13,6 +13,7 @@ from harness.catalog.model import Index, Table
 from harness.oracle import Answer, Introspection, Oracle
 from harness.probes.statement import qualified
 from harness.project.model import Tuple, Values
+from harness.solver.existing import ExistingRows
 from harness.solver.pool import Memo, Pool
 from harness.solver.rules import Unfillable, deciding_columns
 from harness.values.types import Unsupported
@@ -24,23 +25,40 @@ class Capacities:
 
     oracle: Oracle
     introspection: Introspection
-    pools: Callable[[Table], Sequence[Pool]]
+    pools: Callable[[Table, tuple[str, ...]], Sequence[Pool]]
     combinations: Callable[[Table, Sequence[str]], list[Tuple]]
     cached: Memo
 
-    def rows(self, table: Table, fixed: Values, present: Collection[str] = ()) -> int | None:
+    def rows(
+        self, table: Table, fixed: Values | None = None, present: Collection[str] = (), also: tuple[str, ...] = ()
+    ) -> int | None:
         """The number of rows with the ``fixed`` values after which a unique key runs out; None without such a number.
 
-        A key with a predicate counts if the fixed values alone say that it is true. The ``present`` columns are not
-        NULL in any of the rows.
+        The rows keep the predicates ``also``, and the ``present`` columns are not NULL. A key with a predicate counts
+        if the fixed values say that it is true.
         """
+
+        fixed = fixed or {}
 
         def found() -> int | None:
             keys = (key for key in table.unique_keys if not key.predicate or self.is_true(table, key.predicate, fixed))
-            sizes = [self._key_capacity(table, key, fixed, present) for key in keys]
+            sizes = [self._key_capacity(table, key, fixed, present, also) for key in keys]
             return min((size for size in sizes if size is not None), default=None)
 
-        return self.cached(("capacity", table.name, tuple(fixed.items()), tuple(present)), found)
+        return self.cached(("capacity", table.name, tuple(fixed.items()), tuple(present), also), found)
+
+    def are_half(self, table: Table, existing: ExistingRows, also: tuple[str, ...]) -> bool:
+        """Whether the existing rows that keep ``also`` are half of all that can keep them, or more."""
+        try:
+            most = self.rows(table, also=also)
+        except Unfillable:
+            return False
+        count = existing.count(table)
+        if also and most is not None and count * 2 >= most:
+            columns = [name for predicate in also for name in deciding_columns(table, predicate)]
+            rows = existing.select(table, columns)
+            count = sum(all(each.holds for each in row) for row in self.oracle.answers(table, columns, rows, also))
+        return most is not None and count * 2 >= most
 
     def is_true(self, table: Table, predicate: str, row: Values) -> bool:
         """Whether a predicate is true of a row, as far as it has values."""
@@ -64,12 +82,14 @@ class Capacities:
         except (Unfillable, Unsupported):
             return []
 
-    def _key_capacity(self, table: Table, key: Index, fixed: Values, present: Collection[str] = ()) -> int | None:
+    def _key_capacity(
+        self, table: Table, key: Index, fixed: Values, present: Collection[str] = (), also: tuple[str, ...] = ()
+    ) -> int | None:
         """The number of values that a unique key can have; None if one of its columns can be anything, or NULL."""
         if len(key.columns) != len(key.keys):
             return None if len(key.keys) > 1 else self._expression_capacity(table, key)
         sizes = []
-        pools = {column: pool for pool in self.pools(table) for column in pool.columns}
+        pools = {column: pool for pool in self.pools(table, also) for column in pool.columns}
         for column in map(table.column, key.columns):
             if column.name in fixed:
                 sizes.append(1)

@@ -7,7 +7,7 @@ Not here: reading existing rows (``existing.py``), the candidates (``finder.py``
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
@@ -31,6 +31,7 @@ from harness.solver.rules import (
     catalog_rules,
     child_type_predicates,
     deciding_columns,
+    of_parents,
     parent_domain_predicates,
     tied_columns,
 )
@@ -68,7 +69,7 @@ class Pools:
         self._pools: dict[tuple[TableName, str, tuple[str, ...]], tuple[Pool, ...]] = {}
         self.cached = Memo()
         """Values that depend on the pools, until hints change."""
-        self._capacities = Capacities(self.oracle, self.introspection, self.of, self.combinations, self.cached)
+        self.capacities = Capacities(self.oracle, self.introspection, self.of, self.combinations, self.cached)
 
     def hints(self, table: TableName) -> RowHints:
         """The hints for a table, or empty ones."""
@@ -256,12 +257,16 @@ class Pools:
     def is_half_full(self, table: Table) -> bool:
         """Whether existing rows have half of all the keys that there can be, or more, as in reference data.
 
-        A drawn row most often has the key of an existing one then.
+        It is enough if they have half of those that a rule lets rows of another table refer to. A drawn row most often
+        has the key of an existing one then.
         """
-        if not self.existing.count(table):
-            return False
-        capacity = self.capacity(table)
-        return capacity is not None and self.existing.count(table) * 2 >= capacity
+
+        def found() -> bool:
+            below = ((child, key) for child, key in self.catalog.referencing(table.name) if child.name != table.name)
+            narrower = (tuple(of_parents(key, child, self.rules(child))) for child, key in below)
+            return any(self.capacities.are_half(table, self.existing, also) for also in {(), *narrower})
+
+        return bool(self.existing.count(table)) and self.cached(("half full", table.name), found)
 
     def reusable_rows(self, table: Table, known: Values) -> tuple[NewRow, ...]:
         """The existing rows with these values that are referred to instead of new ones.
@@ -277,18 +282,6 @@ class Pools:
             return tuple(dict(zip(names, row, strict=True)) for row in rows)
 
         return self.cached(("reusable rows", table.name, frozenset(known.items())), found)
-
-    def capacity(self, table: Table, fixed: Values | None = None, present: Collection[str] = ()) -> int | None:
-        """The number of rows with ``fixed`` values and ``present`` columns after which a unique key runs out, if so."""
-        return self._capacities.rows(table, fixed or {}, present)
-
-    def keys_of_one_row(self, table: Table) -> list[Index]:
-        """The unique keys that leave room for one row: any two rows have the same one."""
-        return self._capacities.keys_of_one_row(table)
-
-    def is_true(self, table: Table, predicate: str, row: Values) -> bool:
-        """Whether a predicate is true of a row; not where the row lacks a column that decides it."""
-        return self._capacities.is_true(table, predicate, row)
 
     def combinations(self, table: Table, columns: Sequence[str], also: Sequence[str] = ()) -> list[Tuple]:
         """Combinations of candidate values for columns: all, or a sample of too many.

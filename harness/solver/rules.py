@@ -129,7 +129,13 @@ def not_empty(columns: Sequence[str]) -> Rule:
 
 def domain_rules(column: Column) -> tuple[Rule, ...]:
     """The CHECKs of a column's domain, as rules about the column."""
-    return tuple(Rule(sql.replace_value(expression, column.name)) for expression in column.domain_checks)
+    checks = [sql.replace_value(expression, column.name) for expression in column.domain_checks]
+    if column.collation:
+        # VALUE has the collation of the base type, whatever that of the domain or of the column is.
+        name = identifier(column.name)
+        value = f'(select {name} collate "default" as {name}) as harness_value'
+        checks = [f"(select ({check}\n) from {value})" for check in checks]
+    return tuple(map(Rule, checks))
 
 
 def computable(table: Table) -> tuple[Rule, ...]:
@@ -175,6 +181,22 @@ def rules_of_shared_domain(catalog: Catalog, table: Table, name: str) -> tuple[R
         if parent and any(own == name and parent.column(to).type == column.type for own, to in key.pairs):
             return domain_rules(column)
     return ()
+
+
+def of_parents(key: ForeignKey, child: Table, rules: Iterable[Rule]) -> Iterator[str]:
+    """The rules of the child about its key alone, as predicates on parents."""
+    pairs = dict(key.equal_pairs)
+    for rule in rules:
+        columns = {*deciding_columns(child, rule.predicate)}
+        if columns and columns <= pairs.keys():
+            yield sql.renamed(rule.predicate, pairs)
+
+
+def with_nulls(table: Table, columns: Collection[str], rules: Iterable[Rule]) -> tuple[str, ...]:
+    """The rules that these columns decide, as predicates on rows that keep them once the columns have become NULL."""
+    nulls = ", ".join(f"null::{table.column(name).collated_type} as {identifier(name)}" for name in columns)
+    lasting = [rule for rule in about(table, tuple(columns), rules) if not rule.on_insert_only]
+    return tuple(f"(select ({rule.predicate}\n) from (select {nulls}) as harness_nulls)" for rule in lasting)
 
 
 def child_type_predicates(catalog: Catalog, table: Table) -> Iterator[str]:

@@ -222,6 +222,15 @@ def test_types_as_people_write_them(long: str, short: str) -> None:
     [
         ("begin new.at := now(); return new; end", True),
         ("begin -- moves\n  NEW.at = CURRENT_TIMESTAMP; RETURN NEW; END;", True),
+        ('declare _new record; begin _new := new; _new."at" = now(); return _new; end;', True),
+        ("begin new.at = timezone('utc', now()); return new; end", True),
+        ("begin new.at = timezone('utc'::text, now()); return new; end", True),
+        ("begin new.at = (now() at time zone 'utc'); return new; end", True),
+        ("declare _new record; begin _new := new; _new.at = now(); return new; end;", False),
+        ("declare _new record; begin _new := old; _new.at = now(); return _new; end;", False),
+        ("begin new.at = timezone('cet', now()); return new; end", False),
+        # What old is on insert, nobody knows.
+        ("begin if row(new.*) is distinct from row(old.*) then new.at = now(); end if; return new; end", False),
         ("begin new.at := now(); new.n := 1; return new; end", False),
         ("begin if new.n > 0 then new.at := now(); end if; return new; end", False),
         ("begin new.at := now() - interval '1 day'; return new; end", False),
@@ -238,6 +247,32 @@ def test_a_trigger_that_only_keeps_the_time_is_no_opaque_one(adopt: Adopt, funct
         )
     )["t.a"]
     assert ("touched_on_update: {on_insert: true, trigger: moved}" in found) is said
+    assert ("- trigger: moved" in found) is not said
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("begin if row(new.*) is distinct from row(old.*) then new.at = now(); end if; return new; end", True),
+        ("begin if new is distinct from old then new.at = now(); return new; else return old; end if; end", True),
+        ("begin if new is distinct from old then new.at = now(); end if; return new; end", True),
+        ("begin if (old.* is distinct from new.*) then new.at = now(); end if; return new; end", True),
+        ("begin if new.n is distinct from old.n then new.at = now(); end if; return new; end", False),
+        ("begin if new is distinct from old then new.at = now(); return new; else return null; end if; end", False),
+        ("begin if new is distinct from new then new.at = now(); end if; return new; end", False),
+    ],
+)
+def test_a_trigger_that_keeps_the_time_of_rows_that_differ_is_no_opaque_one(
+    adopt: Adopt, function: str, said: bool
+) -> None:
+    found = pages(
+        adopt(
+            "create schema t; create table t.a (id int primary key, n int, at timestamptz);"
+            f"create function t.f() returns trigger language plpgsql as '{function}';"
+            "create trigger moved before update on t.a for each row execute function t.f()"
+        )
+    )["t.a"]
+    assert ("touched_on_update: {trigger: moved}" in found) is said
     assert ("- trigger: moved" in found) is not said
 
 

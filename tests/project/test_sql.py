@@ -178,3 +178,32 @@ def test_what_returns_nothing(text: str) -> None:
 )
 def test_one_statement(text: str) -> None:
     assert sql.statement(text) == text.rstrip(";")
+
+
+@pytest.mark.parametrize(
+    ("predicate", "said"),
+    [
+        ("a = null", False),
+        ("a in (1, null)", False),
+        ("a = a", False),
+        ("a >= t.a", True),
+        ("a < a", True),
+        ("a <> a", True),
+        ("a > 0 or a <= 0", False),
+        ("b or a = 1 or a <> 1", False),
+        ("a > 0 or a < 0", True),
+        ("a > 0 or b <= 0", True),
+        ("a > 0 and a <= 0", True),
+        ("char_length(a) >= 0", False),
+        ("length(a) > -1 and a = a", False),
+        ("length(a) > 0", True),
+        ("abs(a) >= 1", True),
+        ("a in (true, false)", False),
+        ("a = any (array[true, false])", False),
+        ("a not in (true, false)", True),
+        ("a in (true, true)", True),
+        ("-a = 1", True),
+    ],
+)
+def test_what_its_form_keeps_from_being_false(predicate: str, said: bool) -> None:
+    assert sql.can_be_false(predicate) is said

@@ -11,6 +11,10 @@ select
         select from pg_catalog.pg_constraint as k
         where k.conrelid = a.attrelid and k.contype = 'n' and k.conkey = array[a.attnum] and not k.convalidated
     ) as not_null_unvalidated,
+    case
+        when a.attcollation <> 'pg_catalog.default'::pg_catalog.regcollation and a.atttypid <> 'pg_catalog.name'::pg_catalog.regtype
+            then nullif(a.attcollation, 0)::pg_catalog.regcollation::text
+    end as collation,
     pg_catalog.pg_get_expr(f.adbin, f.adrelid) as default,
     a.attidentity::text as identity,
     a.attgenerated::text as generated,

@@ -6,27 +6,69 @@ Not here: the rows below a parent (``descendants.py``), the declared actions and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+
+from hypothesis import strategies as st
 
 from harness.catalog.model import Table
-from harness.kinds.base import Draft, NewRow, Subject, Values, condition, identifier, inserted, qualified
+from harness.kinds.base import (
+    Draft,
+    NewRow,
+    ScenarioStrategy,
+    Subject,
+    Values,
+    condition,
+    identifier,
+    inserted,
+    qualified,
+)
 from harness.kinds.foreign_key_parts.descendants import Child, Meeting, changed_since, draw_child, gone_with
-from harness.kinds.foreign_key_parts.reference import Reference, new_key
-from harness.probes import Accepted, Delete, Postcondition, Probe, Update
+from harness.kinds.foreign_key_parts.reference import REFUSING, Reference, new_key
+from harness.kinds.subject import ProbesOfDraft
+from harness.probes import Accepted, Delete, Family, Postcondition, Probe, Scenario, Update
+
+Acting = Callable[[Draft], Iterator[Probe]]
+"""Yields probes of actions on the rows that it inserts into a draft."""
 
 
-def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe]:
-    """Yields deletes of parents with no, one and several children, then changes of their keys.
+def with_actions(
+    subject: Subject, reference: Reference, build: Callable[[Draft, Acting], Iterator[Probe | Family]] | None = None
+) -> ScenarioStrategy:
+    """Returns scenarios of the actions' probes, among those that ``build`` yields.
 
-    An unrelated parent with a child is not to change.
+    Where there can be few parents, each action has scenarios of its own: it may take all of them.
     """
-    if not reference.counts:
-        return
+
+    def with_others(acting: Acting) -> ProbesOfDraft:
+        return (lambda draft: build(draft, acting)) if build else acting
+
+    if not reference.few:
+        acting = partial(_actions, subject, reference, reference.counts)
+        return subject.probes(with_others(acting), lambda draft: _where_cascades_meet(subject, draft, reference))
+    others = [with_others(lambda _: iter(()))] if build else []
+    alone = (partial(_actions, subject, reference, [count]) for count in reference.counts)
+    return _together([*map(subject.probes, others), *map(subject.probes, alone)])
+
+
+@st.composite
+def _together(draw: Callable[[ScenarioStrategy], Scenario], strategies: Sequence[ScenarioStrategy]) -> Scenario:
+    """Draws scenarios with rows of their own, besides the first."""
+    first, *others = map(draw, strategies)
+    return replace(first, besides=tuple(others))
+
+
+def _actions(subject: Subject, reference: Reference, counts: Sequence[int], draft: Draft) -> Iterator[Probe]:
+    """Yields deletes of parents with these numbers of children, then changes of their keys.
+
+    An unrelated parent with a child is not to change. Where there can be two parents, it leaves no other key.
+    """
     insert_default_parent(subject, draft, reference)
     values = subject.pools.hints(reference.child.name).parent_values(reference.key.columns)
-    others = [draw_child(subject, draft, reference, reference.draw_parent(draft, values)[1])]
-    for count in reference.counts:
+    strangers = int(reference.has_room(3 if 1 in counts else 2))
+    others = [draw_child(subject, draft, reference, reference.draw_parent(draft, values)[1]) for _ in range(strangers)]
+    for count in counts:
         parent, referring = reference.draw_parent(draft, values)
         children: list[Child] = []
         for _ in range(count):
@@ -41,16 +83,16 @@ def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Pr
             yield deletion
             if isinstance(deletion.expected, Accepted):
                 yield from _deletion_of_changed(subject, deletion, children)
-        if count and not reference.few:
+        if count and reference.has_room(2 + strangers):
             yield from _changed_key(subject, draft, reference, parent, children)
 
 
-def where_cascades_meet(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe]:
+def _where_cascades_meet(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe]:
     """Yields the deletion of a parent from which several ways lead to one row below, if there can be such a row.
 
     What triggers see there depends on which of the cascades arrives first.
     """
-    spared = reference.on_delete in ("no action", "restrict") or reference.few
+    spared = reference.on_delete in REFUSING or reference.few
     if spared or not Meeting(subject, draft, reference, {}).possible:
         return
     values = subject.pools.hints(reference.child.name).parent_values(reference.key.columns)
@@ -72,7 +114,7 @@ def where_cascades_meet(subject: Subject, draft: Draft, reference: Reference) ->
 
 def insert_default_parent(subject: Subject, draft: Draft, reference: Reference) -> None:
     """Inserts the parent that SET DEFAULT makes children refer to, unless the defaults are NULL, or it is there."""
-    if "set default" not in (reference.on_delete, reference.on_update):
+    if "set default" not in (reference.on_delete, reference.on_update) or not reference.has_room(4):
         return
     defaults = {to: reference.child.column(name).default or "null" for name, to in reference.key.pairs}
     key = {to: subject.oracle.scalar(reference.child, default) for to, default in defaults.items()}
@@ -95,8 +137,9 @@ def _deletion(
     value = f"delete of a parent with {count} {'child' if count == 1 else 'children'}"
     aspect = f"on delete {reference.on_delete}, {count} children"
     strays = _deletion_of_strays(subject, reference, parent, children)
-    if count and reference.on_delete in ("no action", "restrict"):
-        return Probe(delete, reference.refused, aspect, value, before=strays)
+    if count and reference.on_delete in REFUSING:
+        expected = reference.refused_on("on_delete")
+        return Probe(delete, expected, aspect, value, before=strays, required=expected == reference.refused)
     then = _rows_left(subject, reference, children, others, gone)
     brings = _brought(reference) if count else None
     return Probe(delete, Accepted(1), aspect, value, then=then, brings=brings, before=strays)
@@ -207,8 +250,8 @@ def _changed_key(
     update = subject.update(parent, changed, reference.parent)
     value = f"change of a parent's key, {len(children)} {'child' if len(children) == 1 else 'children'}"
     aspect = f"on update {reference.on_update}"
-    if reference.on_update in ("no action", "restrict"):
-        yield Probe(update, reference.refused, aspect, value, required=False)
+    if reference.on_update in REFUSING:
+        yield Probe(update, reference.refused_on("on_update"), aspect, value, required=False)
         return
     moved = reference.key.referring({**parent, **changed})
     if reference.on_update == "set null":

@@ -44,7 +44,7 @@ def draw_child(
 ) -> Child:
     """Inserts a child of a parent, with a row below it for each foreign key that leads there, down the whole chain."""
     known = meeting.also(reference.child, reference.key, referring) if meeting else referring
-    row = draft.referring_row(reference.child.name, known, reference.key.columns)
+    row = draft.referring_row(reference.child.name, known, reference.key.columns, *reference.lasting)
     # No other row refers to a child that is inserted after all others.
     cascades = reference.on_delete == "cascade" and not any(insert.values is row for insert in draft.changed_inserts)
     keys = _below(subject, reference.child) if cascades else {}

@@ -7,23 +7,27 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal
 
 from hypothesis import reject
 
 from harness.catalog.model import ForeignKey, Index, Table
 from harness.kinds.base import Draft, NewRow, Subject, Values, identifier, inserted
-from harness.probes import Accepted, Refused
-from harness.project.sql import renamed, replace_value
-from harness.solver.rules import Rule, deciding_columns
+from harness.probes import Accepted, AcceptedOrRefused, Expected, Refused
+from harness.project.sql import replace_value
+from harness.solver.rules import deciding_columns, of_parents, with_nulls
 
 ENOUGH = 9
 """Parents that the probes need: of orphans, of unrelated children, and of each number of children."""
 
 TRIES = 20
 """Values tried to find one from which no parent's key is computed."""
+
+REFUSING = ("no action", "restrict")
+"""Actions that refuse to take a parent from its children."""
 
 COUNTS = (0, 1, 3)
 """Numbers of children of the parents that are deleted."""
@@ -38,7 +42,8 @@ def new_key(draft: Draft, parent: Table, columns: tuple[str, ...], row: Values, 
     if not free or {*changed} & parent.foreign_columns:
         return {}
     # Drawn as a new row: no other parent has its key.
-    fresh = draft.row(parent.name, {name: row[name] for name in columns if name not in free}, columns, also)
+    with draft.reserving():
+        fresh = draft.row(parent.name, {name: row[name] for name in columns if name not in free}, columns, also)
     return {name: fresh[name] for name in changed}
 
 
@@ -46,9 +51,10 @@ def new_key(draft: Draft, parent: Table, columns: tuple[str, ...], row: Values, 
 class Reference:
     """A foreign key of ``child``, and its declared actions; one that is not ``enforced`` refuses nothing and has none.
 
-    ``parents`` is the number of parents there can be before one of their unique keys runs out; None without a limit.
-    ``narrower`` are rules of the child about its key alone, as predicates on parents. ``sizes`` are the numbers of
-    values that rules leave to columns of the child.
+    ``parents`` is the number of parents that its rows can have before a unique key runs out; None without a limit.
+    ``narrower`` are rules of the child about its key alone, as predicates on parents, and ``lasting`` predicates on
+    children that keep their rules also after SET NULL. ``sizes`` are the numbers of values that rules leave to columns
+    of the child.
     """
 
     child: Table
@@ -59,6 +65,7 @@ class Reference:
     parents: int | None = None
     enforced: bool = True
     narrower: tuple[str, ...] = ()
+    lasting: tuple[str, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -69,15 +76,28 @@ class Reference:
         on_delete, on_update = (action.split(" (")[0] for action in (on_delete, on_update))
         # Row hints add unique keys to those of the catalog.
         child = replace(child, indexes=subject.pools.catalog.table(child.name).indexes)
-        limit = subject.pools.capacity(parent, present=key.referenced_columns)
-        narrower = tuple(_of_parents(key, child, subject.pools.rules(child)))
+        narrower = tuple(of_parents(key, child, subject.pools.rules(child)))
         sizes = {name: len({*pool.of_column(name)}) for pool in subject.pools.of(child) for name in pool.columns}
-        return cls(child, parent, key, on_delete, on_update, limit, narrower=narrower, sizes=sizes)
+        found = cls(child, parent, key, on_delete, on_update, narrower=narrower, sizes=sizes)
+        parents = subject.pools.capacities.rows(parent, present=key.referenced_columns, also=found.fitting)
+        return replace(found, parents=parents, lasting=found._lasting(subject))
+
+    def _lasting(self, subject: Subject) -> tuple[str, ...]:
+        """Returns predicates on children that keep the rules also when an action has set their key NULL, if any can."""
+        actions = ((self.on_delete, self.key.cleared), (self.on_update, self.key.columns))
+        cleared = {columns for action, columns in actions if action == "set null"}
+        rules = subject.pools.rules(self.child)
+        found = (*itertools.chain.from_iterable(with_nulls(self.child, columns, rules) for columns in cleared),)
+        return found if subject.can_have_rows(found, self.child) else ()
 
     @property
     def few(self) -> bool:
         """Whether there can be fewer parents than the probes need."""
         return self.parents is not None and self.parents < ENOUGH
+
+    def has_room(self, parents: int) -> bool:
+        """Whether there can be so many parents."""
+        return self.parents is None or self.parents >= parents
 
     @property
     def shares_parents(self) -> bool:
@@ -91,10 +111,21 @@ class Reference:
         # ON DELETE RESTRICT is 23001 from PostgreSQL 18 on, and 23503 before.
         return Refused(("23503", "23001"), self.child.name, constraint=self.key.name)
 
+    def refused_on(self, action: Literal["on_delete", "on_update"]) -> Expected:
+        """The refusal of a write to a parent with children, unless another key of theirs acts on them before.
+
+        No child is left then that refers to the parent. RESTRICT may look before the other key acts, or after it.
+        """
+        others = (each for each in self.child.foreign_keys if each.references == self.key.references)
+        acting = (each for each in others if each.name != self.key.name and getattr(each, action) not in REFUSING)
+        if all({*each.pairs} - {*self.key.pairs} for each in acting):
+            return self.refused
+        return Accepted(1) if getattr(self, action) == "no action" else AcceptedOrRefused()
+
     @property
     def parent_goes(self) -> bool:
         """Whether a parent can be deleted or refused: not where a rule (CREATE RULE) replaces every delete."""
-        return self.on_delete not in ("no action", "restrict") or not self.parent.has_instead_rule("delete")
+        return self.on_delete not in REFUSING or not self.parent.has_instead_rule("delete")
 
     def refers(self, row: Values, parent: Values) -> bool:
         """Whether a row of the child refers to a parent."""
@@ -115,7 +146,8 @@ class Reference:
             # A key to the same parent by fewer columns still finds it.
             others = {*next((key.columns for key in self.child.foreign_keys if key.is_part_of(self.key)), ())}
         known = {to: row[own] for own, to in pairs.items() if own in others}
-        found = self.key.referring(draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting))
+        with draft.reserving():
+            found = self.key.referring(draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting))
         changed = {**row, **found}
         if self.parent.name == self.child.name and all(changed[to] == found[own] for own, to in pairs.items()):
             reject()  # the row would refer to itself
@@ -136,7 +168,8 @@ class Reference:
         """Returns other values for the rest of the key, or for what all of the key is computed from."""
         if supplied := [name for name in self.key.columns if name not in self.computed]:
             known = {to: row[own] for own, to in self.key.pairs if own not in supplied}
-            found = draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting)
+            with draft.reserving():
+                found = draft.row(self.parent.name, known, self.key.referenced_columns, self.fitting)
             return {own: found[to] for own, to in self.key.pairs if own in supplied}
         for _ in range(TRIES):
             other = {name: draft.other_value(self.child.name, name, row) for name in self._sources}
@@ -177,12 +210,7 @@ class Reference:
     def counts(self) -> tuple[int, ...]:
         """The numbers of children to try, as far as the child's unique keys have room for them."""
         most = min((self._room(key) for key in self.child.unique_keys), default=COUNTS[-1])
-        counts = tuple(dict.fromkeys(min(count, most) for count in COUNTS))
-        if not self.few or self.parents is None:
-            return counts
-        # Two parents exist already: that of the orphans' probes, and the unrelated one.
-        left = max(self.parents - 2, 0)
-        return counts[-left:] if left else ()
+        return tuple(dict.fromkeys(min(count, most) for count in COUNTS))
 
     def _room(self, key: Index) -> int:
         """Returns the number of children of one parent that a unique key of the child has room for, at most three."""
@@ -195,12 +223,3 @@ class Reference:
             sizes.get(column.name) or len(column.labels) or {"bool": 2}.get(column.base_name, COUNTS[-1])
             for column in columns
         )
-
-
-def _of_parents(key: ForeignKey, child: Table, rules: Iterable[Rule]) -> Iterator[str]:
-    """Yields the rules of the child about its key alone, as predicates on parents."""
-    pairs = dict(key.equal_pairs)
-    for rule in rules:
-        columns = {*deciding_columns(child, rule.predicate)}
-        if columns and columns <= pairs.keys():
-            yield renamed(rule.predicate, pairs)

@@ -145,7 +145,7 @@ class Owners:
             for each, mark in zip(owners, new, strict=False)
         ]
         same = self.fixed(draft, owners[SPARE]) if more and len(owners) > SPARE else {}
-        most = subject.pools.capacity(self.table, same)
+        most = subject.pools.capacities.rows(self.table, same)
         room = len(more) if most is None else max(most - len(rows) - len(near) - len(fresh) - 2, 0)
         spare = [draft.insert(self.table.name, {**each, **same}) for each in more[:room]]
         unowned = self._unowned(draft, subject, owners[-1]) if self.types else []

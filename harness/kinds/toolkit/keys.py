@@ -60,7 +60,7 @@ def _values(subject: Subject, column: str) -> set[str | None] | None:
 
 def room_for_rows(subject: Subject, fixed: Values | None = None, present: Collection[str] = ()) -> float:
     """Returns how many rows with ``fixed`` values and ``present`` columns there can be before a unique key runs out."""
-    most = subject.pools.capacity(subject.table, fixed, present)
+    most = subject.pools.capacities.rows(subject.table, fixed, present)
     return math.inf if most is None else most
 
 
@@ -87,6 +87,16 @@ class RowsWithKey:
         """The same rows without a NULL in the key, but for one that is fixed."""
         return replace(self, present=(*self.present, *(name for name in self.columns if name not in self.fixed)))
 
+    def with_nulls(self, nulls: NewRow) -> RowsWithKey | None:
+        """The same rows with these NULLs, and no others in the key if rules let that be; None if none are left."""
+        if {*nulls} & {*self.fixed, *self.present}:
+            return None
+        fixed, others = {**self.fixed, **nulls}, tuple(name for name in self.columns if name not in nulls)
+        for present in ((*self.present, *others), self.present):
+            if all(pool.fitting(fixed, present) for pool in self.subject.pools.of(self.subject.table)):
+                return replace(self, fixed=fixed, present=present, also=())
+        return None
+
     def duplicates(
         self, refused: Refused, implied_by: str | None, existing: Sequence[NewRow] = ()
     ) -> Iterator[Probe | Family]:
@@ -109,7 +119,7 @@ class RowsWithKey:
             reject()
         key = {column: first[column] for column in columns}
         # A table with room for one row takes no second one with another key of that kind.
-        sole = subject.pools.keys_of_one_row(subject.table) if room == 1 else []
+        sole = subject.pools.capacities.keys_of_one_row(subject.table) if room == 1 else []
         names = {name for each in sole for text in each.keys for name in sql.columns(text)}
         same = draft.row(table, {**self.fixed, **{name: first[name] for name in sorted(names)}, **key}, present)
         second = f"a second {show(key)}"
