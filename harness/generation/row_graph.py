@@ -15,7 +15,7 @@ from typing import Literal
 from harness.catalog.model import ForeignKey, Table
 from harness.probes.statement import Insert
 from harness.project.model import NewRow, TableName, Values
-from harness.solver import Pool, RowHints, normalized
+from harness.solver import Pool, RowHints, key_columns, normalized
 
 PLENTY = 12
 """Ancestors of one row after which nullable references are left NULL, and rows after which ancestors are shared.
@@ -264,8 +264,8 @@ class RowGraph:
 def repeats_key(table: Table, row: Values, others: Sequence[NewRow], columns: set[str]) -> bool:
     """Whether a row repeats a unique key of another row, as far as it is drawn; only keys with one of the columns."""
     for key in table.unique_keys:
-        names = key.columns
-        if not names or len(names) < len(key.keys) or not set(names) & columns or not set(names) <= row.keys():
+        names = key_columns(key)
+        if not names or not set(names) & columns or not set(names) <= row.keys():
             continue
         own = [normalized(row[name]) for name in names]
         if not key.nulls_not_distinct and None in own:

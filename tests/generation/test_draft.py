@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from harness.catalog import Catalog, read
 from harness.generation.draft import Draft
+from harness.generation.row_graph import repeats_key
 from harness.generation.statements import merge_cycles
-from harness.project.model import TableName
+from harness.project.model import NewRow, TableName
 from harness.server.connection import Server
 from harness.solver.pools import Pools
 from harness.solver.rules import Rule, Unfillable
@@ -195,6 +196,20 @@ def test_no_row_has_the_key_of_an_existing_one(database: tuple[Server, str]) -> 
 
         inserted()
         assert len(tried) > 5
+
+
+def test_a_row_with_all_that_decides_a_key_by_an_expression_repeats_it(database: tuple[Server, str]) -> None:
+    """Else rows that share what they refer to would have one key, and could not get another."""
+    server, name = database
+    with server.connect(name) as connection:
+        connection.execute("create schema t; create table t.x (a text, b text, c text)")
+        connection.execute("create unique index on t.x (a, lower(b))")
+        table = read(connection).table(X)
+    rows: list[NewRow] = [{"a": "1", "b": "2", "c": "3"}]
+    assert repeats_key(table, {"a": "1", "b": "2"}, rows, {"b"})
+    assert not repeats_key(table, {"a": "1", "b": "4"}, rows, {"b"})
+    assert not repeats_key(table, {"a": "1", "b": "2"}, rows, {"c"})
+    assert not repeats_key(table, {"a": "1"}, rows, {"a"})
 
 
 def _draft(connection: psycopg.Connection[Any], schema: str, body: Callable[[Draft, Catalog], None]) -> None:
