@@ -84,8 +84,8 @@ class Trial:
     @property
     def is_hidden(self) -> bool:
         """Whether triggers, or rules declared elsewhere, refused all that would have shown an aspect."""
-        aspects = self.causes.keys() - self.shown - {SETUP}
-        return bool(aspects) or (self.setup_refused is not None and not self.shown)
+        refused = {aspect for aspect, cause in self.causes.items() if cause.refusal is not None}
+        return bool(refused - self.shown - {SETUP}) or (self.setup_refused is not None and not self.shown)
 
     def add_cause(self, aspect: str, cause: Cause | None) -> None:
         if cause is not None:
