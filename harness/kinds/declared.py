@@ -91,7 +91,10 @@ class DeclaredKind(Kind):
             draft.share_ancestors()
             for region, patterns in regions:
                 for present in patterns:
-                    resident = draft.insert(table.name, present=present, also=region.also)
+                    try:
+                        resident = draft.insert(table.name, present=present, also=region.also)
+                    except UnsatisfiedAssumption:
+                        continue
                     for columns in region.choices:
                         other = similar_row(subject, draft, resident, columns, region.also)
                         if other is not None:

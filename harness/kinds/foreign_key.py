@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
-from harness.catalog.model import ForeignKey, Table
+from harness.catalog.model import Table
 from harness.kinds.base import (
     Draft,
     Fact,
@@ -23,6 +23,7 @@ from harness.kinds.base import (
 from harness.kinds.foreign_key_parts import nulls
 from harness.kinds.foreign_key_parts.actions import Acting, insert_default_parent, with_actions
 from harness.kinds.foreign_key_parts.facts import LAST_COLUMN, action, action_facts, in_words
+from harness.kinds.foreign_key_parts.links import links
 from harness.kinds.foreign_key_parts.periods import covers, period_probes
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
 from harness.kinds.toolkit.constraints import (
@@ -87,6 +88,9 @@ class ForeignKeyKind(Validatable):
 
     `enforced: false` declares a constraint that is NOT ENFORCED (PostgreSQL 18): orphans have to be accepted, and a
     parent can be deleted. Such a check is never better than *present*.
+
+    Where the parent refers back to the very child (a customer, and the one of its addresses that is the default), the
+    child is inserted with NULL and linked by an update, also to a parent that is another child's, which is refused.
 
     PostgreSQL checks a foreign key for the rows of the two tables themselves, and not for tables that inherit from
     them.
@@ -176,6 +180,8 @@ class ForeignKeyKind(Validatable):
         reference = Reference.of(subject, table, parent, found, self.on_delete, self.on_update)
         if not self.enforced:
             reference = replace(reference, on_delete="no action", on_update="no action", enforced=False)
+        if reference.linked:
+            return subject.probes(lambda draft: links(subject, draft, reference))
         periods = covers(subject, reference) if self.period else []
 
         def build(draft: Draft, acting: Acting) -> Iterator[Probe | Family]:
@@ -239,7 +245,7 @@ class ForeignKeyKind(Validatable):
         same_parent = reference.shares_parents and reference.few
         fresh = draft.row(table.name, {name: resident[name] for name in columns} if same_parent else {}, columns)
         refused = self.orphans.by(table) if self.orphans else reference.refused
-        without_others = _without_others(table, reference.key)
+        without_others = nulls.without_others(table, reference.key)
         # Where the row breaks another foreign key as well, it is chance which of them refuses.
         only = not any(
             other.name != reference.key.name
@@ -282,17 +288,3 @@ class ForeignKeyKind(Validatable):
             by_trigger = self.orphans is not None and self.orphans.of == (column,)
             by = self.orphans.by(table) if self.orphans and by_trigger else reference.refused
             yield Probe(Insert(table.name, half), by, aspect, aspect, required=False)
-
-
-def _without_others(table: Table, key: ForeignKey) -> NewRow:
-    """Returns NULL for nullable columns of other foreign keys that share a column with this one, to switch them off.
-
-    One with MATCH FULL cannot be switched off: it would refuse the NULL.
-    """
-    others = [
-        other
-        for other in table.foreign_keys
-        if other.name != key.name and set(other.columns) & set(key.columns) and not other.match_full
-    ]
-    columns = {column for other in others for column in other.columns} - set(key.columns)
-    return {column: None for column in sorted(columns) if not table.column(column).not_null}

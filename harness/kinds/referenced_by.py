@@ -9,6 +9,7 @@ from harness.catalog.model import ForeignKey, Missing
 from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject, TableName
 from harness.kinds.foreign_key_parts.actions import with_actions
 from harness.kinds.foreign_key_parts.facts import action, action_facts
+from harness.kinds.foreign_key_parts.links import links
 from harness.kinds.foreign_key_parts.reference import Reference
 from harness.kinds.toolkit.constraints import enforced_fact
 from harness.project.keys import key, name, table
@@ -54,6 +55,8 @@ class ReferencedByKind(Kind):
             return None
         on_update = self.on_update or found.on_update
         reference = Reference.of(subject, child, subject.table, found, self.on_delete, on_update)
+        if reference.linked:
+            return subject.probes(lambda draft: links(subject, draft, reference))
         return with_actions(subject, reference)
 
     def _key(self, subject: Subject) -> ForeignKey:

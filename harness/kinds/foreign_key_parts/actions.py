@@ -79,7 +79,7 @@ def _actions(subject: Subject, reference: Reference, counts: Sequence[int], draf
         )
         if reference.parent_goes and (count or childless):
             gone = gone_with(subject, draft, reference, parent)
-            deletion = _deletion(subject, reference, parent, children, others, gone)
+            deletion = deletion_of(subject, reference, parent, children, others, gone)
             yield deletion
             if isinstance(deletion.expected, Accepted):
                 yield from _deletion_of_changed(subject, deletion, children)
@@ -100,7 +100,7 @@ def _where_cascades_meet(subject: Subject, draft: Draft, reference: Reference) -
     parent, referring = reference.draw_parent(draft, values)
     child = draw_child(subject, draft, reference, referring, meeting=Meeting(subject, draft, reference, parent))
     gone = gone_with(subject, draft, reference, parent)
-    deletion = _deletion(subject, reference, parent, [child], others, gone)
+    deletion = deletion_of(subject, reference, parent, [child], others, gone)
     if draft.bypassing_triggers:
         return  # rows that no trigger has seen may not be as triggers want to find them
     yield replace(
@@ -124,7 +124,7 @@ def insert_default_parent(subject: Subject, draft: Draft, reference: Reference) 
         draft.insert(name, key)
 
 
-def _deletion(
+def deletion_of(
     subject: Subject,
     reference: Reference,
     parent: Values,

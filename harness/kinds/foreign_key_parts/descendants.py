@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from harness.catalog.model import ForeignKey, Table
 from harness.kinds.base import Draft, NewRow, Subject, TableName, Values, inserted, shorten
-from harness.kinds.foreign_key_parts.reference import Reference
+from harness.kinds.foreign_key_parts.reference import Reference, linked_columns
 from harness.kinds.toolkit.changes import later_states
 from harness.kinds.toolkit.statements import past_guards
 
@@ -174,12 +174,16 @@ def _descend(
 
 
 def _acting(subject: Subject, table: Table) -> Iterator[tuple[Table, ForeignKey]]:
-    """Returns the foreign keys to a table from other tables that delete or change the referring rows."""
+    """Returns the foreign keys to a table from other tables that delete or change the referring rows.
+
+    Not one of rows that its own rows refer to: such a row is there already, and is no further one.
+    """
     return (
         (child, key)
         for child, key in subject.catalog.referencing(table.name)
         if key.on_delete in ("cascade", "set null")
         and child.name != table.name
+        and not linked_columns(child, table, key)
         and all(child.column(name).is_supplied for name in key.columns)
     )
 

@@ -1,13 +1,28 @@
-"""Rows with NULL in a foreign key: what MATCH SIMPLE and MATCH FULL say of them."""
+"""Rows with NULL in a foreign key, or in others beside it: what MATCH SIMPLE and MATCH FULL say of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.kinds.base import Subject, Values
+from harness.catalog.model import ForeignKey, Table
+from harness.kinds.base import NewRow, Subject, Values
 from harness.kinds.foreign_key_parts.reference import Reference
 from harness.probes import Accepted, Insert, Probe
 from harness.solver.rules import deciding_columns
+
+
+def without_others(table: Table, key: ForeignKey) -> NewRow:
+    """Returns NULL for nullable columns of other foreign keys that share a column with this one, to switch them off.
+
+    One with MATCH FULL cannot be switched off: it would refuse the NULL.
+    """
+    others = [
+        other
+        for other in table.foreign_keys
+        if other.name != key.name and set(other.columns) & set(key.columns) and not other.match_full
+    ]
+    columns = {column for other in others for column in other.columns} - set(key.columns)
+    return {column: None for column in sorted(columns) if not table.column(column).not_null}
 
 
 def match_simple(reference: Reference, orphan: Values) -> Iterator[Probe]:

@@ -47,6 +47,15 @@ def new_key(draft: Draft, parent: Table, columns: tuple[str, ...], row: Values, 
     return {name: fresh[name] for name in changed}
 
 
+def linked_columns(child: Table, parent: Table, key: ForeignKey) -> tuple[str, ...]:
+    """Returns the nullable columns of a key, if a parent refers by its others to the very child; else none."""
+    pairs = {to: own for own, to in key.pairs}
+    for back in parent.foreign_keys if parent.name != child.name else ():
+        if back.references == child.name and all(pairs.get(own) == to for own, to in back.pairs):
+            return tuple(name for name in child.nullable(key.columns) if name not in back.referenced_columns)
+    return ()
+
+
 @dataclass(frozen=True)
 class Reference:
     """A foreign key of ``child``, and its declared actions; one that is not ``enforced`` refuses nothing and has none.
@@ -152,6 +161,11 @@ class Reference:
         if self.parent.name == self.child.name and all(changed[to] == found[own] for own, to in pairs.items()):
             reject()  # the row would refer to itself
         return found
+
+    @cached_property
+    def linked(self) -> tuple[str, ...]:
+        """The nullable columns of the key, if a parent refers by its others to the very child; else none."""
+        return linked_columns(self.child, self.parent, self.key)
 
     @cached_property
     def computed(self) -> tuple[str, ...]:
