@@ -166,7 +166,10 @@ class Parents:
             return self._found(pending, key, known, firm)
         common = self._ancestors.get(key.references)
         if common is not None and all(common[name] == value for name, value in firm.items()):
-            return common
+            own = {**pending.row, **key.referring(common)}
+            # Of a row that only one may refer to, two do not have it in common.
+            if not repeats_key(table, own, self._graph.rows(table.name), {*key.columns}):
+                return common
         found = self._found(pending, key, known, firm)
         self._ancestors.setdefault(key.references, found)
         self._add_ancestors(self._catalog.table(key.references), found)

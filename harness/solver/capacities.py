@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from harness.catalog.model import Index, Table
+from harness.catalog.model import Catalog, Column, Index, Table
 from harness.oracle import Answer, Introspection, Oracle
 from harness.probes.statement import qualified
-from harness.project.model import Tuple, Values
+from harness.project.model import TableName, Tuple, Values
 from harness.solver.existing import ExistingRows
 from harness.solver.pool import Memo, Pool
 from harness.solver.rules import Unfillable, deciding_columns
@@ -23,11 +23,14 @@ from harness.values.types import Unsupported
 class Capacities:
     """Counts by the ``pools`` of a table, and by the ``combinations`` of candidate values for some columns."""
 
+    catalog: Catalog
     oracle: Oracle
     introspection: Introspection
     pools: Callable[[Table, tuple[str, ...]], Sequence[Pool]]
     combinations: Callable[[Table, Sequence[str]], list[Tuple]]
     cached: Memo
+    asked: set[TableName] = field(default_factory=set)
+    """The tables whose room for rows is being asked for: a circle of references ends there."""
 
     def rows(
         self, table: Table, fixed: Values | None = None, present: Collection[str] = (), also: tuple[str, ...] = ()
@@ -100,13 +103,31 @@ class Capacities:
             elif column.base_kind == "e" or column.base_name == "bool":
                 values = {*(column.labels or ("false", "true")), *(() if column.not_null else (None,))}
             else:
-                return None
+                parents = self._parents(table, column)
+                if parents is None:
+                    return None
+                sizes.append(parents)
+                continue
             if column.name in present:
                 values.discard(None)
             if None in values and not key.nulls_not_distinct:
                 return None
             sizes.append(len(values))
         return math.prod(sizes)
+
+    def _parents(self, table: Table, column: Column) -> int | None:
+        """The number of parents that a column by itself refers to, if a key of theirs runs out and it is never NULL."""
+        keys = [key for key in table.foreign_keys if key.columns == (column.name,) and key.references not in self.asked]
+        if not keys or not column.not_null or table.name in self.asked:
+            return None
+        self.asked.add(table.name)
+        try:
+            found = [self.rows(self.catalog.table(key.references), present=key.referenced_columns) for key in keys]
+        except (Unfillable, Unsupported):
+            return None
+        finally:
+            self.asked.discard(table.name)
+        return min((each for each in found if each is not None), default=None)
 
     def _expression_capacity(self, table: Table, key: Index) -> int | None:
         """The number of values of a key on one expression, if that is boolean or names no column; else None."""

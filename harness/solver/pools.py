@@ -69,7 +69,9 @@ class Pools:
         self._pools: dict[tuple[TableName, str, tuple[str, ...]], tuple[Pool, ...]] = {}
         self.cached = Memo()
         """Values that depend on the pools, until hints change."""
-        self.capacities = Capacities(self.oracle, self.introspection, self.of, self.combinations, self.cached)
+        self.capacities = Capacities(
+            self.catalog, self.oracle, self.introspection, self.of, self.combinations, self.cached
+        )
 
     def hints(self, table: TableName) -> RowHints:
         """The hints for a table, or empty ones."""
