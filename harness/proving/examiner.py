@@ -67,6 +67,8 @@ class Trial:
     probes: int = 0
     sequences: int = 0
     scenarios: int = 0
+    rows: int = 0
+    """Statements before the probes of all scenarios."""
     shown: set[str] = field(default_factory=set)
     masked: dict[str, ServerError] = field(default_factory=dict)
     causes: dict[str, Cause] = field(default_factory=dict)

@@ -185,6 +185,11 @@ class PredicateValues:
         typed = [each for each in typed if columns & {*deciding_columns(table, each)}]
         return ([*always, *own], [*typed, *late]) if named else ([*always, *own, *typed], late)
 
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The predicate, and the other rules on its columns."""
+        return (self.predicate, *itertools.chain(*self._others))
+
     def _refused_first(self, columns: tuple[str, ...], rows: list[Tuple]) -> list[NewRow]:
         """Values that break other rules as well that come later, so that this one refuses.
 
@@ -222,7 +227,9 @@ class PredicateValues:
         tied = self._tied
         if not tied or not refused:
             return
-        completions = [*self._in_pool(tied), *combinations(self.subject, tied)][: max(MENDED // len(refused), 1)]
+        every = [*self._in_pool(tied), *combinations(self.subject, tied)]
+        patterns = {tuple(each is None for each in row): row for row in reversed(every)}.values()
+        completions = [*patterns, *every][: max(MENDED // len(refused), len(patterns))]
         rows = [(*row, *completion) for row in refused for completion in completions]
         seen: set[Tuple] = set()
         for row, holds, kept in self._judged((*columns, *tied), rows):

@@ -76,7 +76,7 @@ class PredicateRule:
 
             return subject.begun(begun)
 
-        valued = _valued(foreign, good, bad)
+        valued = self._valued(good, bad)
 
         def build(draft: Draft) -> Iterator[Family]:
             draft.share_ancestors()
@@ -89,6 +89,29 @@ class PredicateRule:
                 yield from _with_parents(subject, places, draft.sample(rows, TRIED), expected, aspect)
 
         return subject.probes(build)
+
+    def _valued(self, good: list[NewRow], bad: list[NewRow]) -> dict[str, list[str]]:
+        """Returns the foreign key columns of which rules ask more than IS NULL, with the values to try."""
+        # Values of the two sides in turn: the rule may forbid a single value.
+        rows = [row for pair in itertools.zip_longest(bad, good) for row in pair if row is not None]
+        columns = sorted({column for row in rows for column in row} & self.subject.table.foreign_columns)
+        found = {
+            name: [*dict.fromkeys(value for row in rows if (value := row.get(name)) is not None)] for name in columns
+        }
+        return {name: values for name, values in found.items() if self._asks_for(name, values[: 2 * PARENTS], rows)}
+
+    def _asks_for(self, column: str, values: Sequence[str], rows: Sequence[NewRow]) -> bool:
+        """Whether a rule is true of a row with one of the values, and not with another one."""
+        table, oracle = self.subject.table, self.subject.oracle
+        for names in dict.fromkeys(tuple(row) for row in rows if row.get(column) is not None):
+            alike = [row for row in rows if tuple(row) == names and row[column] is not None][:TRIED]
+            about = ((each, {*deciding_columns(table, each)}) for each in self.values.rules)
+            rules = [each for each, columns in about if column in columns and columns <= {*names}]
+            others = [tuple({**row, column: value}.values()) for row in alike for value in values]
+            answers = [tuple(each) for each in oracle.answers(table, names, others, rules)] if rules else []
+            if any(len({*answers[at : at + len(values)]}) > 1 for at in range(0, len(answers), len(values))):
+                return True
+        return False
 
     @cached_property
     def values(self) -> PredicateValues:
@@ -147,23 +170,3 @@ def _by_columns(probe: Probe, changes: Sequence[NewRow], variants: Variants) -> 
         groups.setdefault(tuple(change), []).append(tuple(change.values()))
     for columns, rows in groups.items():
         yield Family(probe, columns, tuple(rows), variants, named=True)
-
-
-def _valued(foreign: frozenset[str], good: list[NewRow], bad: list[NewRow]) -> dict[str, list[str]]:
-    """Returns the foreign key columns for which the predicate asks more than IS NULL, with the values to try."""
-
-    def pattern(row: NewRow) -> tuple[object, ...]:
-        return tuple(
-            (name, value if name in asked or name not in foreign else value is None) for name, value in row.items()
-        )
-
-    columns = sorted({column for row in (*good, *bad) for column in row} & foreign)
-    asked = {*columns}
-    for column in columns:
-        asked.discard(column)
-        if {*map(pattern, good)} & {*map(pattern, bad)}:
-            asked.add(column)
-    # Values of the two sides in turn: the rule may forbid a single value.
-    rows = [row for pair in itertools.zip_longest(bad, good) for row in pair if row is not None]
-    found = {name: dict.fromkeys(row[name] for row in rows if row.get(name) is not None) for name in sorted(asked)}
-    return {name: [value for value in values if value is not None] for name, values in found.items()}
