@@ -1,12 +1,13 @@
 """Rows that are only valid together: one statement inserts, changes or deletes all of them.
 
-Companions are what ``together`` of the table's ``rows:`` makes of a row as it is stored. Decides in which columns of
-keys they get values of their own.
+Companions are what ``together`` of the table's ``rows:`` makes of a row as it is stored, and the rows that refer to it
+and that its ``requires`` names. Decides in which columns of keys they get values of their own.
 Not here: probes of such rows (``kinds/row_groups.py``), and rows that refer to one another (``statements.py``).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -28,7 +29,7 @@ from harness.probes.statement import (
     qualified,
 )
 from harness.project import TableName, Values, sql
-from harness.solver import Pools, is_same
+from harness.solver import Pools, is_same, refers_to_it
 
 FIRST = "harness_first"
 OTHER = "harness_other"
@@ -36,13 +37,15 @@ OTHER = "harness_other"
 
 @dataclass(frozen=True)
 class Companion:
-    """A row that is inserted together with another: like that one, but for some columns.
+    """A row that is inserted together with another: like that one, but for some columns, or one of a table ``below``.
 
-    ``given`` are expressions on the other row, ``own`` are values of its own for the columns of its keys.
+    ``given`` are expressions on the other row, ``own`` are values of its own: for the columns of its keys, or for all
+    that are not given.
     """
 
     given: Mapping[str, str]
     own: Values
+    below: TableName | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,19 @@ class GroupBuilder:
         table, before = self.pools.catalog.table(row.table), len(self.draft.inserts)
         drawn = tuple(Companion(given, self._own(table, row, given)) for given in companions_of(self.pools, row.table))
         return [*self.complete(new_rows(self.draft, self.draft.inserts[before:]))], drawn
+
+    def children(self, row: Insert) -> Iterator[Companion]:
+        """The rows below a new row that it requires, each like the last one drawn in its table."""
+        for name, values in self.pools.hints(row.table).requires:
+            table = self.pools.catalog.table(name)
+            if refers_to_it(table, row.table, values):
+                if not self.draft.rows(name):
+                    self.draft.insert(row.table)
+                rows = self.draft.rows(name)
+                given = {to: value for to, value in values.items() if value and value.startswith("$")}
+                own = {*itertools.chain(*(key.columns for key in table.unique_keys))} - {*given} - table.foreign_columns
+                drawn = self.draft.row(name, {to: value for to, value in rows[-1].items() if to not in own})
+                yield Companion(given, {to: value for to, value in drawn.items() if to not in given}, name)
 
     def _values(self, row: Insert, companion: Companion) -> Values:
         """The values of a companion of this row."""
@@ -127,10 +143,11 @@ def insert_group(insert: Insert, companions: Sequence[Companion]) -> Execute:
     """One statement that inserts a row and its companions. It counts the row alone."""
     parts = []
     for companion in companions:
-        columns = tuple(dict.fromkeys((*insert.values, *companion.given, *companion.own)))
+        same = () if companion.below else insert.values
+        columns = tuple(dict.fromkeys((*same, *companion.given, *companion.own)))
         names = ", ".join(map(identifier, columns))
         values = ", ".join(_value(name, companion) for name in columns)
-        into = f"insert into {qualified(insert.table)} ({names}) overriding system value"
+        into = f"insert into {qualified(companion.below or insert.table)} ({names}) overriding system value"
         parts.append(f"{into} select {values} from {FIRST}")
     return _together(insert, parts)
 

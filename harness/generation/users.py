@@ -23,6 +23,7 @@ from harness.probes import (
     Update,
     assume,
     claim_settings,
+    single,
 )
 from harness.project.model import TableName, Values
 from harness.solver.pools import Pools
@@ -60,7 +61,7 @@ class Users:
         """A statement that makes its settings itself, for a session that runs nothing else before it."""
         settings = self.settings(statement)
         text = "; ".join([*assume(settings), statement.sql])
-        row = statement.instead_of if isinstance(statement, Execute) else statement
+        row = single(statement)
         return Execute(text, row if isinstance(row, Insert) else None, instead_of=row) if settings else statement
 
     def settings(self, statement: SqlStatement) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Adds the other rows of a group to probes, where rows are only valid together.
+"""Adds the other rows of a group to probes, where rows are only valid together, or require rows below them.
 
 A kind writes one row. Drops probes that expect a row to be accepted which rules of the other rows, or another group,
 refuse; tries the one row alone where either outcome will do.
@@ -23,6 +23,8 @@ from harness.generation.groups import (
     insert_group,
     update_group,
 )
+from harness.generation.setup import new_rows
+from harness.generation.statements import merge_cycles
 from harness.probes import (
     Accepted,
     AcceptedOrRefused,
@@ -57,7 +59,8 @@ class Groups:
         if isinstance(built, Races):
             return replace(built, races=built.mapped(self.statement).races)
         families = (each.statement.table for each in built.probes if isinstance(each, Family))
-        single = built.one_by_one() if any(companions_of(self.pools, name) for name in families) else built
+        several = any(companions_of(self.pools, name) or self.fresh.get(name) for name in families)
+        single = built.one_by_one() if several else built
         return replace(built, probes=self._possible([*itertools.chain(*map(self._probes, single.probes))]))
 
     def _probes(self, probe: Probe | Family) -> Iterator[Probe | Family]:
@@ -129,7 +132,9 @@ class Groups:
 
 def grouped(draft: Draft, pools: Pools, setup: Sequence[SqlStatement], tables: Iterable[TableName]) -> Groups | None:
     """Draws the other rows for the setup and for a new row of each of the ``tables``; None if no rows are in groups."""
-    if not any(hints.together for hints in pools.row_hints.values()):
+    together = any(hints.together for hints in pools.row_hints.values())
+    above = [name for name in dict.fromkeys(tables) if pools.requires_children(pools.catalog.table(name))]
+    if not together and not above:
         return None
     drawing = GroupBuilder(draft, pools)
     new = {name: [{}, *draft.rows(name)][-1] for name in dict.fromkeys(tables) if companions_of(pools, name)}
@@ -138,5 +143,13 @@ def grouped(draft: Draft, pools: Pools, setup: Sequence[SqlStatement], tables: I
     for name, row in new.items():
         ahead, fresh[name] = drawing.companions(Insert(name, row))
         existing += ahead
+    for name in above:
+        before = len(draft.inserts)
+        children = tuple(drawing.children(Insert(name, {})))
+        rows = new_rows(draft, draft.inserts[before:])
+        existing += merge_cycles(rows, draft.cycles, draft.bypassing_triggers, draft.deleted_first)
+        fresh[name] = (*fresh.get(name, ()), *children)
+    if not together:
+        return Groups(pools, tuple(existing), (), fresh)
     # Deferred constraints are checked for existing rows now, not after the probes.
     return Groups(pools, (*existing, SETTLED), tuple(drawing.groups), fresh)

@@ -73,6 +73,7 @@ from harness.probes.statement import (
     literal,
     qualified,
     rows_of,
+    single,
 )
 
 __all__ = [
@@ -143,4 +144,5 @@ __all__ = [
     "settle",
     "shorten",
     "show",
+    "single",
 ]

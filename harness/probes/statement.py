@@ -102,6 +102,12 @@ class Execute:
 
 SqlStatement = Insert | Update | Delete | Execute
 
+
+def single(statement: SqlStatement) -> Insert | Update | Delete | None:
+    """The write of a single row that a statement is, or is instead of; None for any other statement."""
+    return statement.instead_of if isinstance(statement, Execute) else statement
+
+
 _SKIPPING = """\
 do $harness_steps$
 declare

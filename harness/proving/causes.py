@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from harness.catalog.model import Catalog
 from harness.declarations import DeclaredCheck
 from harness.grammar import quoted
-from harness.probes import Execute, Probe, Scenario, ServerError, SqlStatement, identifier, qualified
+from harness.probes import Execute, Probe, Scenario, ServerError, SqlStatement, identifier, qualified, single
 from harness.project.model import TableName
 
 
@@ -87,7 +87,7 @@ class UnexplainedTriggers:
         statements: Sequence[SqlStatement] = (*scenario.setup, *(probe.statement for probe in probes))
         texts = [each.sql for each in statements if isinstance(each, Execute)]
         named = (table for table in self.rules if any(qualified(table) in text for text in texts))
-        written = [*(each.table for each in statements if not isinstance(each, Execute)), *named]
+        written = [*(each.table for each in map(single, statements) if each is not None), *named]
         tables = dict.fromkeys(other for table in written for other in (table, *self.near.get(table, ())))
         triggers, rules = (
             {table: several[table] for table in tables if table in several} for several in (self.triggers, self.rules)

@@ -30,6 +30,7 @@ from harness.probes import (
     ServerError,
     SqlStatement,
     TimedOut,
+    single,
 )
 from harness.proving.attribution import Attribution, Verdict
 from harness.proving.causes import Cause
@@ -238,7 +239,7 @@ def _setup_failure(scenario: Scenario, refusal: ServerError) -> Failure:
     if refusal.at_commit:
         probe = Probe(Execute(IMMEDIATE), Accepted(), SETUP, "what stands before:")
         return Failure(scenario.setup, probe, Reply(refusal))
-    tables = ((each.instead_of if isinstance(each, Execute) else each, each) for each in scenario.setup)
+    tables = ((single(each), each) for each in scenario.setup)
     inserts = (each for one, each in tables if isinstance(one, Insert) and one.table == refusal.table_name)
     statement = next(inserts, scenario.setup[-1])
     probe = Probe(statement, Accepted(), SETUP, "a row that keeps every declared rule")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field, replace
 
-from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update
+from harness.probes import Accepted, Family, Insert, Probe, Refused, Scenario, Update, single
 from harness.proving.attribution import of_trigger
 from harness.proving.causes import Cause, UnexplainedTriggers, disabled
 from harness.proving.examiner import Trial
@@ -71,10 +71,10 @@ class PastTriggers:
         a trigger refuses for reasons of its own.
         """
         cause, expected = self.trial.causes.get(probe.aspect), probe.expected
-        raised = cause is not None and cause.refusal is not None
+        raised, written = cause is not None and cause.refusal is not None, single(probe.statement)
         if isinstance(expected, Accepted):
-            return raised and isinstance(probe.statement, Update)
-        kept = cause is None or raised or isinstance(probe.statement, Insert | Update)
+            return raised and isinstance(written, Update)
+        kept = cause is None or raised or isinstance(written, Insert | Update)
         return kept and isinstance(expected, Refused) and (expected.constraint or expected.column) is not None
 
 

@@ -29,23 +29,29 @@ _CLASSES = {
     "word": r"\w",
     "print": " -~",
     "graph": "!-~",
+    "cntrl": r"\x01-\x1f\x7f",
 }
 _ESCAPES = {r"\m": r"\b", r"\M": r"\b", r"\y": r"\b", r"\Y": r"\B", r"\A": "", r"\Z": ""}
 _PRINTABLE = st.characters(min_codepoint=32, max_codepoint=126)
+_ANY = st.characters(min_codepoint=1, max_codepoint=0x17F)
+"""For patterns of what is not printable: ``[^[:print:]]``."""
 
 
 @cache
 def matching(pattern: Pattern, count: int = 24) -> tuple[str, ...]:
     """Up to ``count`` texts, simplest first, always the same; none for a pattern that Python cannot read."""
     translated = _translate(pattern)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compiled = re.compile(translated, re.IGNORECASE if pattern.ignores_case else 0)
-            found = examples(st.from_regex(compiled, fullmatch=True, alphabet=_PRINTABLE), count)
-    except (re.error, RecursionError, OverflowError, HypothesisException):
-        return ()
-    return tuple(sorted(dict.fromkeys(found), key=lambda text: (len(text), text)))
+    for alphabet in (_PRINTABLE, _ANY):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                compiled = re.compile(translated, re.IGNORECASE if pattern.ignores_case else 0)
+                found = examples(st.from_regex(compiled, fullmatch=True, alphabet=alphabet), count)
+        except (re.error, RecursionError, OverflowError, HypothesisException):
+            continue
+        if found:
+            return tuple(sorted(dict.fromkeys(found), key=lambda text: (len(text), text)))
+    return ()
 
 
 def _translate(pattern: Pattern) -> str:
