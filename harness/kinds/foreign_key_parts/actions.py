@@ -6,14 +6,14 @@ Not here: the rows below a parent (``descendants.py``), the declared actions and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from harness.catalog.model import Table
 from harness.kinds.base import Draft, NewRow, Subject, Values, condition, identifier, inserted, qualified
-from harness.kinds.foreign_key_parts.descendants import Child, Meeting, changed_since, draw_child, gone_with
+from harness.kinds.foreign_key_parts.descendants import Child, Meeting, Ways, changed_since, draw_child, gone_with
 from harness.kinds.foreign_key_parts.reference import Reference, new_key
-from harness.probes import Accepted, Delete, Postcondition, Probe, Update
+from harness.probes import Accepted, Delete, Postcondition, Probe, Refused, Update
 
 
 def actions(subject: Subject, draft: Draft, reference: Reference) -> Iterator[Probe]:
@@ -50,29 +50,44 @@ def where_cascades_meet(subject: Subject, draft: Draft, reference: Reference) ->
 
     What triggers see there depends on which of the cascades arrives first.
     """
-    spared = reference.on_delete in ("no action", "restrict") or reference.few
-    if spared or not Meeting(subject, draft, reference, {}).possible:
+    if not _may_meet(subject, reference):
         return
     values = subject.pools.hints(reference.child.name).parent_values(reference.key.columns)
     others = [draw_child(subject, draft, reference, reference.draw_parent(draft, values)[1])]
     parent, referring = reference.draw_parent(draft, values)
-    child = draw_child(subject, draft, reference, referring, meeting=Meeting(subject, draft, reference, parent))
+    child = draw_child(subject, draft, reference, referring, meeting=Meeting(subject, reference, draft, parent))
     gone = gone_with(subject, draft, reference, parent)
     deletion = _deletion(subject, reference, parent, [child], others, gone)
     if draft.bypassing_triggers:
         return  # rows that no trigger has seen may not be as triggers want to find them
     yield replace(
         deletion,
-        aspect=f"on delete {reference.on_delete}, where cascades meet",
+        aspect=_meeting(reference),
         value="delete of a parent to which a row below leads in two ways",
         contrast=deletion.aspect,
         required=False,
     )
 
 
+def never_met(subject: Subject, reference: Reference, shown: Collection[str]) -> Iterator[str]:
+    """Yields a note where cascades may meet, and it was not ``shown``."""
+    if _may_meet(subject, reference) and _meeting(reference) not in shown:
+        yield "not tried: a deletion that reaches one row below in two ways, as no such row was accepted"
+
+
+def _may_meet(subject: Subject, reference: Reference) -> bool:
+    return (
+        reference.on_delete not in ("no action", "restrict") and not reference.few and Ways(subject, reference).several
+    )
+
+
+def _meeting(reference: Reference) -> str:
+    return f"on delete {reference.on_delete}, where cascades meet"
+
+
 def insert_default_parent(subject: Subject, draft: Draft, reference: Reference) -> None:
     """Inserts the parent that SET DEFAULT makes children refer to, unless the defaults are NULL, or it is there."""
-    if "set default" not in (reference.on_delete, reference.on_update):
+    if not reference.counts or "set default" not in (reference.on_delete, reference.on_update):
         return
     defaults = {to: reference.child.column(name).default or "null" for name, to in reference.key.pairs}
     key = {to: subject.oracle.scalar(reference.child, default) for to, default in defaults.items()}
@@ -99,7 +114,20 @@ def _deletion(
         return Probe(delete, reference.refused, aspect, value, before=strays)
     then = _rows_left(subject, reference, children, others, gone)
     brings = _brought(reference) if count else None
-    return Probe(delete, Accepted(1), aspect, value, then=then, brings=brings, before=strays)
+    orphans = _orphans(subject, reference)
+    return Probe(delete, Accepted(1), aspect, value, then=then, brings=brings, before=strays, unexcused=orphans)
+
+
+def _orphans(subject: Subject, reference: Reference) -> tuple[Refused, ...]:
+    """Returns the refusals of a row that a trigger writes below the parent, which is gone.
+
+    Those of foreign keys that refuse no deletion themselves, as their rows go with the row above, or lose it.
+    """
+    return tuple(
+        Refused(("23503",), child.name, constraint=key.name)
+        for child, key in subject.catalog.referencing(reference.parent.name)
+        if key.on_delete in ("cascade", "set null")
+    )
 
 
 def _deletion_of_changed(subject: Subject, deletion: Probe, children: Sequence[Child]) -> Iterator[Probe]:
