@@ -232,7 +232,8 @@ class KnownRows:
     def _of_rows(self, column: Column, said: Hinted) -> list[str]:
         """Returns the values of rows that fit an argument: of others first, and of columns named like it."""
         fitting, found = self._fitting(column), list[Passed]()
-        for row in (*self.others, *self.own):
+        # An own row may be one that the role does not see: a member who is no owner.
+        for row in (*self.others[:2], *self.own[:1], *self.others[2:], *self.own[1:]):
             found += [row.get(name) for name in fitting]
         if column.base_name in _FAMILIES[2]:
             found = [json.dumps(self._document(row, said)) for row in self.others[:2] if said.keys]
