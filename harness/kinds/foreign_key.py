@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from harness.catalog.model import Table
@@ -21,7 +21,7 @@ from harness.kinds.base import (
     show,
 )
 from harness.kinds.foreign_key_parts import nulls
-from harness.kinds.foreign_key_parts.actions import Acting, insert_default_parent, with_actions
+from harness.kinds.foreign_key_parts.actions import Acting, insert_default_parent, never_met, with_actions
 from harness.kinds.foreign_key_parts.facts import LAST_COLUMN, action, action_facts, in_words
 from harness.kinds.foreign_key_parts.links import links
 from harness.kinds.foreign_key_parts.periods import covers, period_probes
@@ -169,15 +169,12 @@ class ForeignKeyKind(Validatable):
         yield from action_facts(found, self.on_delete, self.on_update)
         yield from timing_fact(self.deferrable, found)
         yield self.validity_fact(found)
-        if self.orphans:
-            yield from self.orphans.facts(subject)
+        yield from self.orphans.facts(subject) if self.orphans else ()
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy | None:
-        table, parent = subject.table, subject.catalog.table(self.references[0])
-        found = table.foreign_key(self._constraint(table.name))
-        if self.enforced and not found.enforced:
+        reference = self._reference(subject)
+        if self.enforced and not reference.key.enforced:
             return None
-        reference = Reference.of(subject, table, parent, found, self.on_delete, self.on_update)
         if not self.enforced:
             reference = replace(reference, on_delete="no action", on_update="no action", enforced=False)
         if reference.linked:
@@ -194,6 +191,15 @@ class ForeignKeyKind(Validatable):
             yield from self._half_orphans(draft, reference, fresh, missing)
 
         return with_actions(subject, reference, build)
+
+    def _reference(self, subject: Subject) -> Reference:
+        table, parent = subject.table, subject.catalog.table(self.references[0])
+        found = table.foreign_key(self._constraint(table.name))
+        return Reference.of(subject, table, parent, found, self.on_delete, self.on_update)
+
+    def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:
+        yield from super().notes(subject, shown, masked)
+        yield from never_met(subject, self._reference(subject), shown) if shown and self.enforced else ()
 
     def races(self, subject: Subject) -> RacesStrategy:
         """Draws races of the deletion of a parent, and of a change of its key, with a new child and one that moves.
@@ -260,8 +266,7 @@ class ForeignKeyKind(Validatable):
         yield subject.varied(on_insert, orphan.keys() & {*columns, *missing, *without_others})
         of_resident = missing if reference.few else reference.missing_key(draft, resident)
         update = subject.update(resident, {**without_others, **of_resident})
-        value = f"{show(of_resident)}, which is nowhere"
-        yield Probe(update, refused, "orphan on update", value, required=only)
+        yield Probe(update, refused, "orphan on update", f"{show(of_resident)}, which is nowhere", required=only)
         accepted = Probe(Insert(table.name, fresh), Accepted(1), "a child of a parent accepted", "a child")
         yield subject.varied(accepted, columns)
         if self.match == "full":
@@ -285,6 +290,5 @@ class ForeignKeyKind(Validatable):
                 continue
             # Another foreign key with this column has no parent either: it may refuse first.
             aspect = f"{column} of another parent"
-            by_trigger = self.orphans is not None and self.orphans.of == (column,)
-            by = self.orphans.by(table) if self.orphans and by_trigger else reference.refused
+            by = self.orphans.by(table) if self.orphans and self.orphans.of == (column,) else reference.refused
             yield Probe(Insert(table.name, half), by, aspect, aspect, required=False)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.catalog.model import ForeignKey, Missing
 from harness.kinds.base import Fact, Kind, ScenarioStrategy, Subject, TableName
-from harness.kinds.foreign_key_parts.actions import with_actions
+from harness.kinds.foreign_key_parts.actions import never_met, with_actions
 from harness.kinds.foreign_key_parts.facts import action, action_facts
 from harness.kinds.foreign_key_parts.links import links
 from harness.kinds.foreign_key_parts.reference import Reference
@@ -28,9 +28,9 @@ class ReferencedByKind(Kind):
 
     It is `foreign_key` from the side of the parent. Proven: parents with no, one and many children are deleted and
     change their key, down the whole chain, and the children of other parents are left alone: also where two cascades
-    meet in one row below, of which a trigger may see only the first. Without `on_update`, a
-    change of the key is expected to do what the catalog says. `constraint` is needed if two foreign keys of that table
-    refer to this one.
+    meet in one row below, of which a trigger may see only the first; a note says where no such row is accepted. Without
+    `on_update`, a change of the key is expected to do what the catalog says. `constraint` is needed if two foreign keys
+    of that table refer to this one.
     """
 
     referenced_by: TableName = key(table, "the table whose rows refer to this one")
@@ -50,14 +50,20 @@ class ReferencedByKind(Kind):
         yield from action_facts(found, self.on_delete, self.on_update)
 
     def scenarios(self, subject: Subject) -> ScenarioStrategy | None:
-        child, found = subject.catalog.table(self.referenced_by), self._key(subject)
-        if not found.enforced:
+        reference = self._reference(subject)
+        if not reference.key.enforced:
             return None
-        on_update = self.on_update or found.on_update
-        reference = Reference.of(subject, child, subject.table, found, self.on_delete, on_update)
         if reference.linked:
             return subject.probes(lambda draft: links(subject, draft, reference))
         return with_actions(subject, reference)
+
+    def notes(self, subject: Subject, shown: Collection[str], masked: Mapping[str, str]) -> Iterator[str]:
+        yield from never_met(subject, self._reference(subject), shown) if shown else ()
+
+    def _reference(self, subject: Subject) -> Reference:
+        child, found = subject.catalog.table(self.referenced_by), self._key(subject)
+        on_update = self.on_update or found.on_update
+        return Reference.of(subject, child, subject.table, found, self.on_delete, on_update)
 
     def _key(self, subject: Subject) -> ForeignKey:
         child = subject.catalog.table(self.referenced_by)

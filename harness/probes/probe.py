@@ -202,6 +202,7 @@ class Probe:
       transaction.
     - ``contrast`` is the aspect of a probe that differs in one respect: where that one was shown, it is this respect
       that fails, and no trigger of which nothing is declared explains it.
+    - ``unexcused`` are refusals that nothing excuses: no other rule masks them, and no trigger explains them.
     - ``brings`` is what the statement does to rows of another table, without their key.
     - ``reaches`` is the reason to report where it reached no row, and so was not tried: where no row is changed, or
       where a policy refuses a statement that was to be accepted or refused by another rule.
@@ -223,6 +224,11 @@ class Probe:
     reaches: str | None = None
     brings: Update | Delete | None = None
     contrast: str | None = None
+    unexcused: tuple[Refused, ...] = ()
+
+    def excuses(self, refusal: ServerError | None) -> bool:
+        """Whether another rule or a trigger may be behind a refusal."""
+        return refusal is None or not any(each.matches(refusal) for each in self.unexcused)
 
 
 def has_expected_rows(probe: Probe, reply: Reply) -> bool:

@@ -19,7 +19,8 @@ Not here: which failure is kept (``examiner.py``) and shrunk (``trial.py``), and
   WRONG where its function fails, else MASKED
 - refused as expected: AS_EXPECTED
 - refused by another rule that is declared: MASKED, unless that rule ``spares`` the statement, or the probe is
-  ``never_masked`` or ``not_masked_by`` rules of that table; a refusal with the constraint that was expected is masked
+  ``never_masked`` or ``not_masked_by`` rules of that table, or the refusal is among those that are ``unexcused``, by
+  no trigger either; a refusal with the constraint that was expected is masked
   by other constraints only, never by triggers
 - refused otherwise: WRONG
 
@@ -104,7 +105,7 @@ def judge(probe: Probe, reply: Reply, other_rules: Iterable[Refused]) -> Verdict
 
 
 def _is_masked(probe: Probe, refusal: ServerError, other_rules: Iterable[Refused]) -> bool:
-    if probe.never_masked:
+    if probe.never_masked or not probe.excuses(refusal):
         return False
     names_expected = isinstance(probe.expected, Refused) and probe.expected.constraint == refusal.constraint is not None
     return any(

@@ -191,7 +191,11 @@ class Examiner:
         """The first failure that no unexplained trigger caused; the others are booked."""
         probes = [failure.probe for failure in failures]
         found = self.attribution.causes(self.session, scenario, probes)
-        causes = {place: cause for place, cause in found.items() if probes[place].contrast not in trial.shown}
+        causes = {
+            place: cause
+            for place, cause in found.items()
+            if probes[place].contrast not in trial.shown and probes[place].excuses(failures[place].reply.refusal)
+        }
         for place, cause in causes.items():
             aspect, refusal = probes[place].aspect, failures[place].reply.refusal
             if probes[place].required and aspect not in trial.causes:

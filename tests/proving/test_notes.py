@@ -82,11 +82,32 @@ def test_what_was_not_tried_is_named(server: Server, tmp_path: Path) -> None:
     ]
 
 
-def _proved(root: Path, server: Server) -> list[Outcome]:
+def test_cascades_that_never_met_are_named(server: Server, tmp_path: Path) -> None:
+    schema = """
+        create schema t;
+        create table t.fairs (id integer primary key);
+        create table t.guests (id integer primary key, fair integer not null references t.fairs on delete cascade);
+        create table t.halls (id integer primary key, fair integer not null references t.fairs on delete cascade);
+        create table t.stands (
+            id integer primary key,
+            hall integer references t.halls on delete cascade,
+            guest integer references t.guests on delete cascade,
+            check (hall is null or guest is null)
+        );
+    """
+    checks = "table: t.fairs\nchecks:\n  - {referenced_by: t.halls, on_delete: cascade}\n"
+    of_halls, *_ = _proved(tmp_path, server, schema, checks)
+    assert (of_halls.status, of_halls.notes) == (
+        Status.PROVED,
+        ("not tried: a deletion that reaches one row below in two ways, as no such row was accepted",),
+    )
+
+
+def _proved(root: Path, server: Server, schema: str = SCHEMA, checks: str = CHECKS) -> list[Outcome]:
     files = {
         "project.yml": "name: t\nmodules: {t: {}}\nmigrations: {path: schema.sql, layout: files}\n",
-        "schema.sql": SCHEMA,
-        "checks/t/notes.yml": CHECKS,
+        "schema.sql": schema,
+        "checks/t/notes.yml": checks,
     }
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)

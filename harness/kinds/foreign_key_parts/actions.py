@@ -6,7 +6,7 @@ Not here: the rows below a parent (``descendants.py``), the declared actions and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -24,10 +24,10 @@ from harness.kinds.base import (
     inserted,
     qualified,
 )
-from harness.kinds.foreign_key_parts.descendants import Child, Meeting, changed_since, draw_child, gone_with
+from harness.kinds.foreign_key_parts.descendants import Child, Meeting, Ways, changed_since, draw_child, gone_with
 from harness.kinds.foreign_key_parts.reference import REFUSING, Reference, new_key
 from harness.kinds.subject import ProbesOfDraft
-from harness.probes import Accepted, Delete, Family, Postcondition, Probe, Scenario, Update
+from harness.probes import Accepted, Delete, Family, Postcondition, Probe, Refused, Scenario, Update
 
 Acting = Callable[[Draft], Iterator[Probe]]
 """Yields probes of actions on the rows that it inserts into a draft."""
@@ -92,24 +92,37 @@ def _where_cascades_meet(subject: Subject, draft: Draft, reference: Reference) -
 
     What triggers see there depends on which of the cascades arrives first.
     """
-    spared = reference.on_delete in REFUSING or reference.few
-    if spared or not Meeting(subject, draft, reference, {}).possible:
+    if not _may_meet(subject, reference):
         return
     values = subject.pools.hints(reference.child.name).parent_values(reference.key.columns)
     others = [draw_child(subject, draft, reference, reference.draw_parent(draft, values)[1])]
     parent, referring = reference.draw_parent(draft, values)
-    child = draw_child(subject, draft, reference, referring, meeting=Meeting(subject, draft, reference, parent))
+    child = draw_child(subject, draft, reference, referring, meeting=Meeting(subject, reference, draft, parent))
     gone = gone_with(subject, draft, reference, parent)
     deletion = deletion_of(subject, reference, parent, [child], others, gone)
     if draft.bypassing_triggers:
         return  # rows that no trigger has seen may not be as triggers want to find them
     yield replace(
         deletion,
-        aspect=f"on delete {reference.on_delete}, where cascades meet",
+        aspect=_meeting(reference),
         value="delete of a parent to which a row below leads in two ways",
         contrast=deletion.aspect,
         required=False,
     )
+
+
+def never_met(subject: Subject, reference: Reference, shown: Collection[str]) -> Iterator[str]:
+    """Yields a note where cascades may meet, and it was not ``shown``."""
+    if _may_meet(subject, reference) and _meeting(reference) not in shown:
+        yield "not tried: a deletion that reaches one row below in two ways, as no such row was accepted"
+
+
+def _may_meet(subject: Subject, reference: Reference) -> bool:
+    return reference.on_delete not in REFUSING and not reference.few and Ways(subject, reference).several
+
+
+def _meeting(reference: Reference) -> str:
+    return f"on delete {reference.on_delete}, where cascades meet"
 
 
 def insert_default_parent(subject: Subject, draft: Draft, reference: Reference) -> None:
@@ -142,7 +155,20 @@ def deletion_of(
         return Probe(delete, expected, aspect, value, before=strays, required=expected == reference.refused)
     then = _rows_left(subject, reference, children, others, gone)
     brings = _brought(reference) if count else None
-    return Probe(delete, Accepted(1), aspect, value, then=then, brings=brings, before=strays)
+    orphans = _orphans(subject, reference)
+    return Probe(delete, Accepted(1), aspect, value, then=then, brings=brings, before=strays, unexcused=orphans)
+
+
+def _orphans(subject: Subject, reference: Reference) -> tuple[Refused, ...]:
+    """Returns the refusals of a row that a trigger writes below the parent, which is gone.
+
+    Those of foreign keys that refuse no deletion themselves, as their rows go with the row above, or lose it.
+    """
+    return tuple(
+        Refused(("23503",), child.name, constraint=key.name)
+        for child, key in subject.catalog.referencing(reference.parent.name)
+        if key.on_delete in ("cascade", "set null")
+    )
 
 
 def _deletion_of_changed(subject: Subject, deletion: Probe, children: Sequence[Child]) -> Iterator[Probe]:

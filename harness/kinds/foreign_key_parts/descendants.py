@@ -54,26 +54,14 @@ def draw_child(
 
 
 @dataclass(frozen=True)
-class Meeting:
+class Ways:
     """Foreign keys below a parent that lead to it in another way than the row was reached: cascades meet there."""
 
     subject: Subject
-    draft: Draft
     reference: Reference
-    parent: Values
-
-    def also(self, table: Table, key: ForeignKey, referring: Values) -> NewRow:
-        """Returns the values by which a row refers to one above, and those by which it refers to rows of the parent."""
-        found = {**referring}
-        for other in self._others(table, key):
-            shared = {to: found[own] for own, to in other.pairs if own in found}
-            row = self._row(self.subject.catalog.table(other.references), shared, DEPTH)
-            if row is not None:
-                found |= other.referring(row)
-        return found
 
     @property
-    def possible(self) -> bool:
+    def several(self) -> bool:
         """Whether there are such foreign keys."""
         keys = _below(self.subject, self.reference.child) if self.reference.on_delete == "cascade" else {}
         return any(
@@ -97,6 +85,24 @@ class Meeting:
             depth and key.references != name and self._is_below(key.references, depth - 1)
             for key in _cascades_of(table)
         )
+
+
+@dataclass(frozen=True)
+class Meeting(Ways):
+    """Rows below a parent to which several ways lead from it."""
+
+    draft: Draft
+    parent: Values
+
+    def also(self, table: Table, key: ForeignKey, referring: Values) -> NewRow:
+        """Returns the values by which a row refers to one above, and those by which it refers to rows of the parent."""
+        found = {**referring}
+        for other in self._others(table, key):
+            shared = {to: found[own] for own, to in other.pairs if own in found}
+            row = self._row(self.subject.catalog.table(other.references), shared, DEPTH)
+            if row is not None:
+                found |= other.referring(row)
+        return found
 
     def _row(self, table: Table, known: Values, depth: int) -> Values | None:
         """A row with these values that is the parent or goes with it, inserted if it is not there; None if none can."""

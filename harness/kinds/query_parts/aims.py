@@ -124,6 +124,22 @@ class Aims:
         return tuple(found)
 
     @cached_property
+    def fixed(self) -> Mapping[tuple[TableName, str], list[str]]:
+        """The constants that the query sets columns equal to."""
+        found: dict[tuple[TableName, str], list[str]] = {}
+        for read in map(sql.comparisons, self.texts):
+            for ref, constant in read.fixed:
+                for table in self._tables(read, ref):
+                    found.setdefault((table.name, ref.name), []).append(constant)
+        return found
+
+    def asked(self, table: Table) -> list[NewRow]:
+        """Values in keys of the rows that the query asks for by a constant: the setting with that name."""
+        names = {name for name in self.named[table.name] if name in table.key_columns - table.foreign_columns}
+        places = ((name, value) for (of, name), values in self.fixed.items() if of == table.name for value in values)
+        return [{name: value} for name, value in places if name in names and value in self.values(table, name)]
+
+    @cached_property
     def together(self) -> tuple[RowsTogether, ...]:
         """Values of two rows for which expressions of the query have one result."""
         found: list[RowsTogether] = []
@@ -146,7 +162,7 @@ class Aims:
             rules, finder = self.subject.pools.rules(table), self.subject.pools.finder
             definition = table.column(column)
             counts = definition.base_name in _WHOLE or (definition.base_name in _TEXT and self._is_number(column))
-            found: list[str | None] = [*map(str, range(4))] if counts else []
+            found: list[str | None] = [*self.fixed.get(key, ()), *(map(str, range(4)) if counts else ())]
             found += finder.candidates(table, column, (self.condition, *rules))
             with suppress(Unsupported):
                 found += sample(definition, FEW)

@@ -8,6 +8,7 @@ Not here: which row a write takes (``story.py``), and which values are worth wri
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,9 @@ FIRST_KEY, MORE_KEYS = 5000, 6000
 
 ROWS, TURNS = 2, 5
 """The first and the last rows of a table that leave, and the ways in which each does."""
+
+CHANGED = 4
+"""Values of a column, the simplest, that a row which the query asks for by a constant has one after the other."""
 
 FOR_TWO = 300
 """Sequences that are drawn for two sessions; each gives several pairs of writes."""
@@ -70,6 +74,7 @@ class Sequences:
         yield from self._halves()
         yield from self._rings()
         yield from self._counts()
+        yield from self._asked()
         yield from self._leaving()
         yield from map(self.drawn, range(DRAWN))
 
@@ -140,6 +145,16 @@ class Sequences:
                     story = self._story(f"{table} {to} {name}")
                     story.insert(table, agreed)
                     story.insert(table, other)
+                    yield tuple(story.writes)
+
+    def _asked(self) -> Iterator[tuple[Write, ...]]:
+        """Yields inserts of rows that the query asks for by a constant, and updates of a column: small values of it."""
+        for table in self.aims.tables:
+            columns = [name for name in self.aims.named[table.name] if name not in table.key_columns]
+            for asked, name in itertools.product(self.aims.asked(table), columns):
+                for one, other in itertools.permutations(self.aims.values(table, name)[:CHANGED], 2):
+                    story = self._story(f"asked {asked} {name} {one} {other}")
+                    story.update(table.name, story.insert(table.name, {**asked, name: one}), {name: other})
                     yield tuple(story.writes)
 
     def _leaving(self) -> Iterator[tuple[Write, ...]]:

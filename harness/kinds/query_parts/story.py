@@ -73,14 +73,18 @@ class Story:
                     if values and self.chance.random() < 0.6:
                         change[name] = self.chance.choice(values)
                 self.insert(table.name, {**change, **self._elsewhere(table.name, 0.6)})
+            for asked in self.aims.asked(table):
+                self.insert(table.name, {**self._other(table.name), **asked})
 
     def insert(self, table: TableName, change: Values) -> NewRow:
         """Adds the insert of a drawn row, or of one like it with a key of its own."""
         drawn, place = self.fresh[table], self._inserts[table]
         self._inserts[table] += 1
         new = drawn[place] if place < len(drawn) else self._keyed(table, drawn[place % len(drawn)])
-        row = {**new, **self._elsewhere(table), **change}
-        self.writes.append(Write(f"insert into {table}", _words(change), Insert(table, row), {**row}))
+        asked = self.aims.asked(self.subject.catalog.table(table))
+        key = self.chance.choice(asked) if asked and self.chance.random() < 0.3 else {}
+        row = {**new, **self._elsewhere(table), **key, **change}
+        self.writes.append(Write(f"insert into {table}", _words(change), Insert(table, {**row}), {**row}))
         self.rows.append((table, row))
         return row
 

@@ -116,17 +116,19 @@ class KnownRows:
             yield best
 
     def _of_one_row(
-        self,
-        columns: Sequence[Column],
-        options: Sequence[Sequence[Passed]],
-        place: int,
-        said: Hinted,
+        self, columns: Sequence[Column], options: Sequence[Sequence[Passed]], place: int, said: Hinted
     ) -> Iterator[tuple[Passed, ...]]:
         """Yields the values of one row for the arguments; those named like none of its columns have wide ones first."""
         own = [self._own(each, place, said) for each in columns]
         named = [any(_unlike(column.name, each.name) < 2 for each in self.columns) for column in columns]
         if not any(own):
             return
+        keys = [self._names_key(each) for each in columns]
+        if any(keys) and not all(keys):
+            # What comes back besides the key is not to stand in the call.
+            pairs = zip(options, own, strict=True)
+            others = [next((each for each in values if each not in fit), None) for values, fit in pairs]
+            yield tuple(fit[0] if key else other for key, fit, other in zip(keys, own, others, strict=True))
         for turn in range(1 if all(named) or place else TURNS):
             for wide in ((*_FAMILIES[1], *_FAMILIES[0], *_SPANS), (*_FAMILIES[0], *_SPANS), _SPANS, ()):
                 yield tuple(
@@ -229,10 +231,16 @@ class KnownRows:
 
         return [each.name for each in sorted(fitting, key=rank)]
 
+    def _names_key(self, column: Column) -> bool:
+        """Whether an argument is named like a column of a key."""
+        fitting = self._fitting(column)[:1]
+        return any(_unlike(column.name, each) < 2 and each in self.table.key_columns for each in fitting)
+
     def _of_rows(self, column: Column, said: Hinted) -> list[str]:
         """Returns the values of rows that fit an argument: of others first, and of columns named like it."""
         fitting, found = self._fitting(column), list[Passed]()
-        for row in (*self.others, *self.own):
+        # An own row may be one that the role does not see: a member who is no owner.
+        for row in (*self.others[:2], *self.own[:1], *self.others[2:], *self.own[1:]):
             found += [row.get(name) for name in fitting]
         if column.base_name in _FAMILIES[2]:
             found = [json.dumps(self._document(row, said)) for row in self.others[:2] if said.keys]

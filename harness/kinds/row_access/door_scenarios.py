@@ -6,22 +6,25 @@ Not here: which doors there are (``doors.py``), and what the calls show (``door_
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from hypothesis import strategies as st
 
-from harness.kinds.base import Draft, NewRow, ScenarioStrategy, Subject, Values
+from harness.kinds.base import Draft, NewRow, ScenarioStrategy, Subject, Table, Values, inserted
 from harness.kinds.row_access.arguments import CALLS
 from harness.kinds.row_access.door_calls import Caller
 from harness.kinds.row_access.door_functions import MAKE_CALLS
 from harness.kinds.row_access.door_uses import DoorUses
 from harness.kinds.row_access.doors import Doors
-from harness.kinds.row_access.marks import Marks
-from harness.kinds.row_access.ownership import OwnedRows, Owners
+from harness.kinds.row_access.marks import MOMENTS, Marks, few_values
+from harness.kinds.row_access.ownership import OwnedRows, OwnerColumn, Owners
 from harness.kinds.row_access.principal import May, Principal
+from harness.kinds.row_access.reachable import owner_row
 from harness.kinds.toolkit.changes import filled_references
 from harness.probes import Probe, Scenario, Steps, claim_settings, condition, settle
 from harness.solver import Unfillable
@@ -32,6 +35,11 @@ FEWER = 5
 
 BELOW = 6
 """Rows that refer to one of an owner, in each table that doors join."""
+
+MOST = 20
+"""A number in a function that counts, at the most, for which there are as many rows."""
+
+_COUNTS, _NUMBER = re.compile(r"\bcount\s*\(", re.IGNORECASE), re.compile(r"\b\d{1,2}\b")
 
 OWNERS = 3
 """Owners that have rows in the table at once."""
@@ -56,7 +64,10 @@ class DoorScenarios:
     @cached_property
     def marks(self) -> Marks:
         """The marks of rows that are there, and of rows to insert."""
-        return Marks.of(self.subject, self.owners.columns, 2 * OWNERS + 1)
+        counting = (each.text for each in self.doors.routines if _COUNTS.search(each.text))
+        counts = (int(number) for text in counting for number in _NUMBER.findall(text))
+        alike = max((number for number in counts if number <= MOST), default=0)
+        return Marks.of(self.subject, self.owners.columns, 2 * OWNERS + 1, alike)
 
     def _build(self, draft: Draft) -> Scenario:
         # References that are there, so that foreign keys may act.
@@ -64,7 +75,7 @@ class DoorScenarios:
         marks = self.marks
         rows = self.owners.rows(draft, self.subject, OWNERS, self.like, marks.rows, present, marks.more)
         # Any of them may be refused: they are there for what looks for rows of some sort.
-        spare = {*map(id, rows.spare), *map(id, self._below(draft, rows))}
+        spare = {*map(id, (*rows.spare, *self._below(draft, rows), *self._almost(draft, rows)))}
         heirs = self._in_heirs(draft, rows)
         probes: list[Probe] = []
         # One number for all arguments: each of them drawn by itself would be more than Hypothesis can draw.
@@ -110,6 +121,34 @@ class DoorScenarios:
                         yield draft.insert(child.name, {**each, **key.referring(row)})
                     except (Unfillable, Unsupported):
                         break
+
+    def _almost(self, draft: Draft, rows: OwnedRows) -> Iterator[NewRow]:
+        """Inserts and yields rows that name the first owner beside the last row, as its own do but for one column.
+
+        A member who is no owner may see nothing, and what asks for members only shows all to it.
+        """
+        for column in self.owners.owner_columns if len(rows.rows) == OWNERS else ():
+            if column.child is None:
+                continue
+            table, key = column.child
+            above = OwnerColumn(column.path, "", "")
+            own, other = (owner_row(self.subject, draft, row, above) for row in (rows.rows[0], rows.rows[-1]))
+            mine = next(inserted(draft, table.name, key.referring(own)), None) if own and other else None
+            change = self._changed(table, mine, {*key.columns, column.column}) if mine else {}
+            if change and other:
+                named = {column.column: rows.owners[0][column.variable]}
+                with suppress(Unfillable, Unsupported):
+                    yield draft.insert(table.name, {**key.referring(other), **named, **change})
+
+    def _changed(self, table: Table, row: Values, left_out: Collection[str]) -> NewRow:
+        """Returns another value for a column of few values: for a moment only where there is no other such column."""
+        subject = replace(self.subject, name=table.name)
+        for column in sorted(table.columns, key=lambda each: each.base_name in MOMENTS):
+            few = few_values(subject, column) if column.name not in left_out else ()
+            others = [value for value in few if value not in (None, row.get(column.name))]
+            if others:
+                return {column.name: others[0]}
+        return {}
 
     def _in_heirs(self, draft: Draft, rows: OwnedRows) -> dict[int, list[NewRow]]:
         """Inserts a row of two owners into the tables that inherit from the table, where that can be."""

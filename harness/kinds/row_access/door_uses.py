@@ -6,6 +6,7 @@ Not here: which doors there are (``doors.py``), and what the statements show (``
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -88,6 +89,7 @@ class DoorUses:
         subject, columns = self._subject, dict[str, Column]()
         others = [self._with_those_above(row, columns) for row in self._others[:KNOWN]]
         columns |= {each.name: each for each in subject.table.columns}
+        others = self._with_bounds(others, columns)
         own = self.mine or [self._fresh]
         known = KnownRows(subject.table, [*columns.values()], own, others, owners, subject.oracle)
         for routine in self.doors.routines:
@@ -111,6 +113,19 @@ class DoorUses:
                     found.setdefault(column.name, above.get(column.name))
                     columns.setdefault(column.name, column)
         return {**found, **row}
+
+    def _with_bounds(self, rows: Sequence[Values], columns: dict[str, Column]) -> list[Values]:
+        """Returns rows with the bounds of their ranges: a function may ask for a moment within."""
+        table, found = self._subject.table, [{**row} for row in rows]
+        for column, bound in itertools.product(table.columns, ("lower", "upper")):
+            if column.base_kind == "r":
+                name = f"{bound} of {column.name}"
+                values = [(row.get(column.name),) for row in rows]
+                texts = self._subject.oracle.texts(table, (column.name,), values, f"{bound}({identifier(column.name)})")
+                for row, (_, text) in zip(found, texts, strict=True):
+                    row[name] = text
+                columns[name] = replace(column.parts[0], name=name)
+        return [*found]
 
     def _writes(self, relation: TableName) -> Iterator[tuple[str, str | None]]:
         """Yields writes to a view, to a table that holds rows of the table, or to one whose triggers fire.

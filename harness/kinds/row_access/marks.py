@@ -48,18 +48,22 @@ class Marks:
         return [value.strip('"{}') for row in rows for name in self.columns if (value := row[name]) is not None]
 
     @classmethod
-    def of(cls, subject: Subject, owners: Collection[str], count: int) -> Marks:
-        """Returns marks for ``count`` rows of a table and more; ``owners`` are the columns that say whose a row is."""
+    def of(cls, subject: Subject, owners: Collection[str], count: int, alike: int = 0) -> Marks:
+        """Returns marks for ``count`` rows of a table and more; ``owners`` are the columns that say whose a row is.
+
+        ``alike`` of the others agree in all closed sets.
+        """
         table = subject.table
         referenced = {name for _, key in subject.catalog.referencing(table.name) for name in key.referenced_columns}
         taken = {*referenced, *subject.rewritten, *table.foreign_columns, *table.primary_key, *owners}
         free = [each for each in table.columns if each.name not in taken and each.is_supplied and not each.identity]
-        marked = {each.name: found for each in free if (found := _allowed(subject, each, count + MORE))}
-        closed = {each.name: few for each in free if each.name not in marked and (few := _few(subject, each))}
+        marked = {each.name: found for each in free if (found := _allowed(subject, each, count + MORE + alike))}
+        closed = {each.name: few for each in free if each.name not in marked and (few := few_values(subject, each))}
         # Of a column in a key no two rows can have one value.
         apart = {name: few for name, few in closed.items() if name not in table.key_columns}
         sets = [{name: few[number % len(few)] for name, few in closed.items()} for number in range(count)]
-        sets += _combined(apart) if apart else []
+        combined = _combined(apart) if apart else []
+        sets += [*combined, *((combined[:1] or [{}]) * alike)]
         rows = [{**{name: values[n] for name, values in marked.items()}, **each} for n, each in enumerate(sets)]
         return cls(tuple(marked), tuple(rows[:count]), tuple(rows[count:]))
 
@@ -91,7 +95,7 @@ def _allowed(subject: Subject, column: Column, count: int) -> list[str]:
     return found if answers and all(answer.holds for row in answers for answer in row) else []
 
 
-def _few(subject: Subject, column: Column) -> Sequence[str | None]:
+def few_values(subject: Subject, column: Column) -> Sequence[str | None]:
     """Returns the different values of a column that holds no marks, if its rules are about it alone."""
     pools = [pool for pool in subject.pools.of(subject.table) if column.name in pool.columns]
     if any(len(pool.columns) > 1 for pool in pools):

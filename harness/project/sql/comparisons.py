@@ -15,7 +15,7 @@ from typing import Any
 from harness import grammar
 from harness.grammar import enum_name, strings, walk
 from harness.project.model import TableName
-from harness.project.sql.contents import ColumnRef
+from harness.project.sql.contents import ColumnRef, constants
 from harness.project.sql.parsing import KEPT, statement_tree
 
 _COMPUTING = ("FuncCall", "TypeCast", "CoalesceExpr", "CaseExpr", "MinMaxExpr", "A_Indirection", "CollateClause")
@@ -41,11 +41,12 @@ class Comparisons:
     """The operands of a query, and the pairs of them that it sets equal.
 
     ``tables`` are those behind an alias or a name, without a schema where the text gives none; the key ``None`` has
-    all of them. ``common`` are the columns that a join names in ``using``.
+    all of them. ``common`` are the columns that a join names in ``using``, ``fixed`` those that equal a constant.
     """
 
     tables: dict[str | None, tuple[TableName, ...]]
     equal: tuple[tuple[Operand, Operand], ...]
+    fixed: tuple[tuple[ColumnRef, str], ...]
     computed: tuple[Operand, ...]
     common: tuple[str, ...]
 
@@ -60,9 +61,12 @@ def comparisons(text: str) -> Comparisons:
         for alias in (node.alias.aliasname or node.relname, None):
             tables.setdefault(alias, []).append(name)
     common = (name for join in walk(tree, "JoinExpr") for name in strings(join.using_clause))
+    pairs = [pair for node in walk(tree, "A_Expr", "SubLink") for pair in _equal(node)]
+    both = (sides for one, other in pairs for sides in ((one, other), (other, one)) if one.plain and not other.columns)
     return Comparisons(
         {alias: tuple(dict.fromkeys(found)) for alias, found in tables.items()},
-        tuple(pair for node in walk(tree, "A_Expr", "SubLink") for pair in _equal(node)),
+        tuple((one, other) for one, other in pairs if one.columns and other.columns),
+        tuple((one.columns[0], each.text) for one, other in both if one.columns for each in constants(other.text)),
         tuple(dict.fromkeys(_computed(tree))),
         tuple(dict.fromkeys(common)),
     )
@@ -98,9 +102,7 @@ def _equal(node: Any) -> Iterator[tuple[Operand, Operand]]:
 
 
 def _pairs(ones: list[Any], others: list[Any]) -> Iterator[tuple[Operand, Operand]]:
-    sides = zip(ones, others, strict=False)
-    pairs = ((_operand(one), _operand(other)) for one, other in sides)
-    yield from ((one, other) for one, other in pairs if one.columns and other.columns)
+    yield from ((_operand(one), _operand(other)) for one, other in zip(ones, others, strict=False))
 
 
 def _cells(wrapped: Any) -> list[Any]:
