@@ -29,7 +29,7 @@ LIMITS: Mapping[str, int] = MappingProxyType(
         "docstrings that begin with a riddle": 0,
         "boolean parameters": 33,
         "boolean parameters by position": 0,
-        "statements": 35_140,
+        "statements": 35_150,
         "lines of SQL and data": 1_800,
     }
 )

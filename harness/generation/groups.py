@@ -88,18 +88,27 @@ class GroupBuilder:
         drawn = tuple(Companion(given, self._own(table, row, given)) for given in companions_of(self.pools, row.table))
         return [*self.complete(new_rows(self.draft, self.draft.inserts[before:]))], drawn
 
-    def children(self, row: Insert) -> Iterator[Companion]:
-        """The rows below a new row that it requires, each like the last one drawn in its table."""
-        for name, values in self.pools.hints(row.table).requires:
+    def children(self, above: TableName) -> Iterator[Companion]:
+        """The rows below a new row of a table that it requires, each like the last one that was drawn."""
+        for name, values in self.pools.hints(above).requires:
             table = self.pools.catalog.table(name)
-            if refers_to_it(table, row.table, values):
-                if not self.draft.rows(name):
-                    self.draft.insert(row.table)
-                rows = self.draft.rows(name)
+            if refers_to_it(table, above, values):
                 given = {to: value for to, value in values.items() if value and value.startswith("$")}
-                own = {*itertools.chain(*(key.columns for key in table.unique_keys))} - {*given} - table.foreign_columns
-                drawn = self.draft.row(name, {to: value for to, value in rows[-1].items() if to not in own})
+                like = self._required(above, name, {to: value for to, value in values.items() if to not in given})
+                own = (
+                    {*itertools.chain(*(key.columns for key in table.unique_keys))} - {*values} - table.foreign_columns
+                )
+                drawn = self.draft.row(name, {to: value for to, value in like.items() if to not in own})
                 yield Companion(given, {to: value for to, value in drawn.items() if to not in given}, name)
+
+    def _required(self, above: TableName, name: TableName, constants: Values) -> Values:
+        """A row with these values that a row above requires; one is inserted if there is none."""
+        for _ in range(2):
+            for row in reversed(self.draft.rows(name)):
+                if constants.items() <= row.items():
+                    return row
+            self.draft.insert(above)
+        return reject()
 
     def _values(self, row: Insert, companion: Companion) -> Values:
         """The values of a companion of this row."""

@@ -145,7 +145,7 @@ def grouped(draft: Draft, pools: Pools, setup: Sequence[SqlStatement], tables: I
         existing += ahead
     for name in above:
         before = len(draft.inserts)
-        children = tuple(drawing.children(Insert(name, {})))
+        children = tuple(drawing.children(name))
         rows = new_rows(draft, draft.inserts[before:])
         existing += merge_cycles(rows, draft.cycles, draft.bypassing_triggers, draft.deleted_first)
         fresh[name] = (*fresh.get(name, ()), *children)

@@ -15,6 +15,9 @@ from harness.grammar import quoted
 from harness.probes import Execute, Probe, Scenario, ServerError, SqlStatement, identifier, qualified, single
 from harness.project.model import TableName
 
+BY_RULES = ("23001", "23502", "23503", "23505", "23514", "23P01")
+"""SQLSTATEs with which constraints refuse; triggers may raise them as well."""
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -35,6 +38,11 @@ class Cause:
     def fails(self) -> bool:
         """Whether the code of a function of theirs failed."""
         return self.refusal is not None and self.refusal.of_code
+
+    @property
+    def raises(self) -> bool:
+        """Whether a function of theirs refused on purpose: not a rule of PostgreSQL what it wrote."""
+        return self.refusal is not None and not self.fails and self.refusal.sqlstate not in BY_RULES
 
     @property
     def switched_off(self) -> str:

@@ -68,12 +68,12 @@ class PastTriggers:
         """Whether a named rule refuses, so that no row breaks it whatever a trigger makes of the row.
 
         A delete that a trigger lets pass is another matter: it was to be refused. A named rule lets an UPDATE pass that
-        a trigger refuses for reasons of its own.
+        a trigger refuses for reasons of its own; one whose own writes are refused may be at fault.
         """
         cause, expected = self.trial.causes.get(probe.aspect), probe.expected
         raised, written = cause is not None and cause.refusal is not None, single(probe.statement)
         if isinstance(expected, Accepted):
-            return raised and isinstance(written, Update)
+            return cause is not None and cause.raises and isinstance(written, Update)
         kept = cause is None or raised or isinstance(written, Insert | Update)
         return kept and isinstance(expected, Refused) and (expected.constraint or expected.column) is not None
 

@@ -266,7 +266,7 @@ class Pools:
         def found() -> bool:
             below = ((child, key) for child, key in self.catalog.referencing(table.name) if child.name != table.name)
             narrower = (tuple(of_parents(key, child, self.rules(child))) for child, key in below)
-            return any(self.capacities.are_half(table, self.existing, also) for also in {(), *narrower})
+            return any(self.capacities.are_half(table, self.existing, also) for also in dict.fromkeys(((), *narrower)))
 
         return bool(self.existing.count(table)) and self.cached(("half full", table.name), found)
 

@@ -40,18 +40,18 @@ _ANY = st.characters(min_codepoint=1, max_codepoint=0x17F)
 @cache
 def matching(pattern: Pattern, count: int = 24) -> tuple[str, ...]:
     """Up to ``count`` texts, simplest first, always the same; none for a pattern that Python cannot read."""
-    translated = _translate(pattern)
-    for alphabet in (_PRINTABLE, _ANY):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                compiled = re.compile(translated, re.IGNORECASE if pattern.ignores_case else 0)
-                found = examples(st.from_regex(compiled, fullmatch=True, alphabet=alphabet), count)
-        except (re.error, RecursionError, OverflowError, HypothesisException):
-            continue
-        if found:
-            return tuple(sorted(dict.fromkeys(found), key=lambda text: (len(text), text)))
-    return ()
+    found = _drawn(pattern, _PRINTABLE, count) or _drawn(pattern, _ANY, count)
+    return tuple(sorted(dict.fromkeys(found), key=lambda text: (len(text), text)))
+
+
+def _drawn(pattern: Pattern, alphabet: st.SearchStrategy[str], count: int) -> list[str]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compiled = re.compile(_translate(pattern), re.IGNORECASE if pattern.ignores_case else 0)
+            return [*examples(st.from_regex(compiled, fullmatch=True, alphabet=alphabet), count)]
+    except (re.error, RecursionError, OverflowError, HypothesisException):
+        return []
 
 
 def _translate(pattern: Pattern) -> str:
